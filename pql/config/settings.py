@@ -1,0 +1,130 @@
+"""How a project is wired: connections, channels, schedules. Secrets stand here as values and are never shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pql.domain.definitions import Definitions
+from pql.domain.durations import Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlFile:
+    """A SELECT of the team's: `path` is relative to the project (`sql/events.sql`), `text` as written (Jinja)."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageSettings:
+    """Where the usage lies and how it is read.
+
+    Args:
+        url: A SQLAlchemy URL; relative DuckDB and SQLite paths are resolved against the project's folder.
+        files: Views over files by name, for DuckDB: `events: data/events/*.parquet`, `accounts: accounts.csv`.
+            CSV columns are all read as text, so that ids keep their zeros and `NA` stays a country.
+        naive_time_zone: The zone of timestamps that bear none.
+        relations: The project's `sql/<relation>.sql` by relation.
+        statements: The project's `sql/measures/*.sql` by path.
+        variables: What the SQL's Jinja sees beside `start` and `end`.
+    """
+
+    url: str = field(repr=False)
+    files: Mapping[str, str] = field(default_factory=dict)
+    naive_time_zone: str = "UTC"
+    relations: Mapping[str, SqlFile] = field(default_factory=dict)
+    statements: Mapping[str, SqlFile] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
+    folder: Path = Path()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSettings:
+    """Where we remember: a SQLAlchemy URL of SQLite or PostgreSQL."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """Whether anything is sent.
+
+    Args:
+        mode: off: everything is decided and shown, nothing sent; redirect: all goes to one address a channel.
+        redirect: The address for each channel in mode redirect.
+        operator: Whom to tell when the program itself has trouble: an address for each channel.
+    """
+
+    mode: Literal["off", "redirect", "on"] = "off"
+    redirect: Mapping[str, str] = field(default_factory=dict)
+    operator: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackSettings:
+    """The Slack channel; `base_url` points it at another server in tests."""
+
+    token: str = field(repr=False)
+    base_url: str = "https://slack.com/api/"
+    timeout: Duration = Duration(10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailSettings:
+    """The email channel. `security`: `starttls` (port 587), `tls` (465) or `none` (tests and local relays)."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    sender: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    timeout: Duration = Duration(20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """The file channel: messages are written below `folder`, as JSON, text and HTML."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notifiers:
+    """The channels that are set up, and their templates: `templates["slack"]["qualification.json.j2"]` is its text."""
+
+    slack: SlackSettings | None = None
+    email: EmailSettings | None = None
+    file: FileSettings | None = None
+    templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedules:
+    """When `pql serve` does what: an interval, or a cron expression in the project's zone."""
+
+    run: str = "15 minutes"
+    deliver: str = "10 seconds"
+    check_in: str = "0 8 * * *"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A checked project folder.
+
+    Args:
+        links: Templates of URLs by label, rendered with `lead`: `Open in CRM: https://crm.example.com/{{ lead.id }}`.
+    """
+
+    folder: Path
+    name: str
+    definitions: Definitions
+    usage: UsageSettings
+    state: StateSettings
+    delivery: DeliverySettings
+    notifiers: Notifiers
+    schedules: Schedules
+    links: Mapping[str, str] = field(default_factory=dict)

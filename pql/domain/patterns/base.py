@@ -1,0 +1,69 @@
+"""What every moment pattern is: the rows that it reads, and the occurrences that it finds in them.
+
+A pattern is a frozen dataclass in a file of its own; its fields are its keys under `pattern:` in a moment file.
+Rows of events are a frame with the columns `lead_id`, `user_id`, `at` (microseconds), `event`, `feature` and whatever
+the filter names, sorted by `at`. Occurrences are a frame with the columns of `OCCURRENCE_COLUMNS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from pql.domain.conditions import Where
+from pql.domain.durations import Duration
+
+# key: what happened, unique within the moment and stable under replay; at: microseconds, when the pattern was
+# complete; count: how many rows it is made of; feature: of the row that completed it; detail: words for the message.
+OCCURRENCE_COLUMNS = ("lead_id", "user_id", "key", "at", "count", "feature", "detail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternRows:
+    """What a pattern sees.
+
+    Args:
+        events: The rows that pass `where`, from `since` less the pattern's span up to `as_of`.
+        allowances: lead_id, meter, allowed, used, period; empty without the relation.
+        subscriptions: lead_id, plan, status, started_at, ended_at, trial_ends_at (microseconds); may be empty.
+        first_seen: For patterns that ask for firsts: lead_id, user_id and `first_at`, the earliest such row ever.
+        since: Microseconds; only what became complete in [since, as_of) is new.
+        as_of: Microseconds.
+    """
+
+    events: pd.DataFrame
+    allowances: pd.DataFrame
+    subscriptions: pd.DataFrame
+    first_seen: pd.DataFrame
+    since: int
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """What has just happened, not a level."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: str
+
+    @property
+    def where(self) -> Where | None:
+        """The filter for the event rows that the pattern needs; None where it needs no events."""
+        return None
+
+    @property
+    def span(self) -> Duration:
+        """How far before `since` rows are needed."""
+        return Duration(0)
+
+    def find(self, rows: PatternRows) -> pd.DataFrame:
+        """The occurrences that became complete in [since, as_of), one row each, whatever the order of rows."""
+        raise NotImplementedError
+
+
+def by_event(event: str | tuple[str, ...], where: Mapping[str, Any] | Where) -> Where:
+    """The filter for one or several event names, and what else must hold."""
+    names = Where.parse({"event": list(event) if isinstance(event, tuple) else event})
+    return Where((*names.conditions, *Where.parse(where).conditions))

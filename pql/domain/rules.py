@@ -1,0 +1,165 @@
+"""The rules for scores, episodes, stages, routes and customers, as the project's files set them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pql.domain.conditions import Condition
+from pql.domain.durations import Duration
+from pql.domain.measures.base import Measure
+
+FIT_GRADES = ("A", "B", "C", "D", "?")  # "?": too little is known (insufficient_data)
+BANDS = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionMeasure:
+    """A measure of a user, normalised within the lead (0..1 of the lead's greatest), times its weight."""
+
+    name: str
+    measure: Measure
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champions:
+    """Whom to talk to: the users of a lead, ranked.
+
+    Args:
+        roles: Points for a role, by condition on the user's `role`; the first that holds.
+        shown: How many are named in a message.
+    """
+
+    measures: tuple[ChampionMeasure, ...] = ()
+    roles: tuple[tuple[Condition, float], ...] = ()
+    shown: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """How points become a behaviour score, a band and a tier.
+
+    Args:
+        group_caps: The most points that a group of signals gives.
+        total_cap: The most points in all; the score is never below 0.
+        bands: The least score of bands 1, 2 and 3; below 3's it is band 4.
+        matrix: For each fit grade (A-D, ?) the tier of bands 1..4.
+        tiers: The tiers from best to worst.
+    """
+
+    group_caps: Mapping[str, float]
+    total_cap: float
+    bands: Mapping[int, float]
+    matrix: Mapping[str, tuple[str, str, str, str]]
+    tiers: tuple[str, ...]
+    champions: Champions = field(default_factory=Champions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What a lead must meet: a tier at least this good, and a score."""
+
+    tier: str
+    behaviour: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualificationRule:
+    """The hysteresis of an episode.
+
+    Args:
+        enter: The bar to open one; held for `enter_for`.
+        leave: The lower bar; below it for `keep_for`, the episode expires.
+        cooldown: After an episode ended, no new one opens for so long.
+        expires_after: An episode that nobody claimed ends after so long.
+    """
+
+    enter: Bar
+    leave: Bar
+    enter_for: Duration = Duration(0)
+    keep_for: Duration = Duration.of_days(3)
+    cooldown: Duration = Duration.of_days(30)
+    expires_after: Duration = Duration.of_days(45)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """How a lead's stage follows from its plan and subscription: the first rule that holds names it."""
+
+    rules: tuple[tuple[str, Mapping[str, Condition]], ...]
+    otherwise: str
+    customer: tuple[str, ...] = ("customer",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rep:
+    """Somebody who is told about leads."""
+
+    email: str
+    name: str
+    team: str = ""
+    time_zone: str = "UTC"
+    slack_id: str = ""
+    active: bool = True
+
+
+class Channel(StrEnum):
+    """The kinds of channel that the engine ships."""
+
+    SLACK = "slack"
+    EMAIL = "email"
+    FILE = "file"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Territory:
+    """Leads that meet all conditions go to these reps in turn, and to a team channel if one is named."""
+
+    name: str
+    when: Mapping[str, Condition]
+    reps: tuple[str, ...]
+    slack_channel: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Who is told: the lead's owner if active, else the first territory that matches, else the fallback.
+
+    Args:
+        channels: The channels by urgency of what is told ("now", "today", "digest").
+    """
+
+    reps: tuple[Rep, ...]
+    territories: tuple[Territory, ...]
+    fallback: str
+    channels: Mapping[str, tuple[Channel, ...]]
+    max_per_rep_a_day: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckIn:
+    """A moment in a customer's life to ask how it goes, so many days after the conversion."""
+
+    name: str
+    after: Duration
+    ask: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """How converted leads are followed.
+
+    Args:
+        converts: The subscription statuses that mean that a lead pays.
+        use: The measure by which use now is compared with use before.
+        drop: The share of use lost (0..1) that alarms the success owner.
+        success_fallback: Who is told where the account names no success owner.
+    """
+
+    check_ins: tuple[CheckIn, ...]
+    use: Measure
+    drop: float
+    success_fallback: str
+    converts: tuple[str, ...] = ("active",)
+    drop_cooldown: Duration = Duration.of_days(30)
