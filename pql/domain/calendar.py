@@ -82,6 +82,7 @@ class Calendar:
 
         Args:
             name: "day", "week" (from Monday), "month" or "total" (all of the past).
+            as_of: The end of the range.
 
         Raises:
             ValueError: The name is none of these.

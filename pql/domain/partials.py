@@ -120,8 +120,11 @@ class UserCountInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowanceInput:
-    """The allowance of a meter: float columns `<name>.allowed` and `<name>.used` (NaN: not told) and the text column
-    `<name>.period` (day, week, month, total). Several accounts of one lead: the one nearest to full."""
+    """The allowance of a meter; of several accounts of one lead, the one nearest to full.
+
+    Becomes the float columns `<name>.allowed` and `<name>.used` (NaN: not told) and the text column `<name>.period`
+    (day, week, month, total).
+    """
 
     meter: str
 
