@@ -1,6 +1,7 @@
 """The rooms of the house: which may import which, and who may read the clock."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,8 +57,6 @@ def test_each_room_imports_only_rooms_above_it() -> None:
 
 
 def test_the_domain_needs_nothing_but_the_standard_library_and_frames() -> None:
-    import sys
-
     foreign = [
         f"{path.relative_to(PACKAGE)}:{line}: {module}"
         for path in sorted((PACKAGE / "domain").rglob("*.py"))

@@ -1,0 +1,27 @@
+"""Short templates of a team's own: evidence, plays, links. Sandboxed; an unknown name is an error, not a gap."""
+
+from collections.abc import Mapping
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from pql.errors import ConfigError
+
+_TEXTS = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)  # noqa: S701 - plain text; each channel escapes for itself
+
+
+def render_text(template: str, names: Mapping[str, object], *, what: str) -> str:
+    """A template's text with these names.
+
+    Args:
+        template: Jinja.
+        names: What the template sees.
+        what: What the template is, for the error: "the evidence of signal feature_breadth".
+
+    Raises:
+        ConfigError: The template does not compile, or asks for what is not there.
+    """
+    try:
+        return str(_TEXTS.from_string(template).render(names)).strip()
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
+        raise ConfigError(f"{what} does not render: {exc}; run `pql check`") from exc
