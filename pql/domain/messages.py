@@ -93,7 +93,8 @@ class Rendered:
     """A message in a channel's own shape, final: what stands in the outbox.
 
     Args:
-        payload: JSON-able. Slack: `blocks`, `text`. Email: `subject`, `text`, `html`. File: all of these.
+        payload: JSON-able. All have `as_of` (ISO). Slack: `blocks`, `text`. Email: `subject`, `text`, `html`.
+            File: `title`, `lead_name`, `kind`, and the payloads of the others under `slack` and `email`.
     """
 
     channel: str
@@ -109,6 +110,8 @@ class Outgoing:
         address: A Slack channel (`#name`, `C...`), a Slack user id, or an email address (Slack finds the user by it).
         attempts: How often it was tried before.
         ambiguous: An earlier try may have succeeded: ask the channel first, where it can be asked.
+        first_tried_at: When the first try was leased, stable over retries: an email's date, and from when on a
+            channel is searched. None: the `as_of` of the payload, which is never later.
     """
 
     delivery_id: str
@@ -117,6 +120,7 @@ class Outgoing:
     payload: Mapping[str, object]
     attempts: int = 0
     ambiguous: bool = False
+    first_tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
