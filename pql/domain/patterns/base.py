@@ -8,14 +8,17 @@ the filter names, sorted by `at`. Occurrences are a frame with the columns of `O
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from pql.domain.conditions import Where
+from pql.domain.calendar import Calendar
+from pql.domain.conditions import Condition, Scalar, Where
 from pql.domain.durations import Duration
 
 # key: what happened, unique within the moment and stable under replay; at: microseconds, when the pattern was
-# complete; count: how many rows it is made of; feature: of the row that completed it; detail: words for the message.
+# complete; count: how many rows (or distinct values, or steps) it is made of; feature: of the row that completed it;
+# detail: words for the message.
 OCCURRENCE_COLUMNS = ("lead_id", "user_id", "key", "at", "count", "feature", "detail")
 
 
@@ -24,12 +27,13 @@ class PatternRows:
     """What a pattern sees.
 
     Args:
-        events: The rows that pass `where`, from `since` less the pattern's span up to `as_of`.
+        events: The rows that pass `event_filter`, from `since` less the pattern's span up to `as_of`, with `columns`.
         allowances: lead_id, meter, allowed, used, period; empty without the relation.
         subscriptions: lead_id, plan, status, started_at, ended_at, trial_ends_at (microseconds); may be empty.
         first_seen: For patterns that ask for firsts: lead_id, user_id and `first_at`, the earliest such row ever.
         since: Microseconds; only what became complete in [since, as_of) is new.
         as_of: Microseconds.
+        calendar: The project's days: in which period an allowance was used up.
     """
 
     events: pd.DataFrame
@@ -38,6 +42,7 @@ class PatternRows:
     first_seen: pd.DataFrame
     since: int
     as_of: int
+    calendar: Calendar = Calendar(ZoneInfo("UTC"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +51,20 @@ class Pattern:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
+    # Whether `first_seen` is read: the earliest row that passes `event_filter`, of all time.
+    asks_first: ClassVar[bool] = False
+
     kind: str
 
     @property
-    def where(self) -> Where | None:
+    def event_filter(self) -> Where | None:
         """The filter for the event rows that the pattern needs; None where it needs no events."""
         return None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the event rows that `find` reads beside lead_id, user_id, at, event and feature."""
+        return ()
 
     @property
     def span(self) -> Duration:
@@ -67,3 +80,14 @@ def by_event(event: str | tuple[str, ...], where: Mapping[str, Any] | Where) -> 
     """The filter for one or several event names, and what else must hold."""
     names = Where.parse({"event": list(event) if isinstance(event, tuple) else event})
     return Where((*names.conditions, *Where.parse(where).conditions))
+
+
+def any_event(*filters: Where) -> Where:
+    """A filter that lets pass all that any of these does: by event name where each names its events, else all."""
+    names: list[Scalar] = []
+    for given in filters:
+        named = dict(given.conditions).get("event")
+        if named is None or named not in (Condition(equals=named.equals), Condition(among=named.among)):
+            return Where()
+        names += named.among or () if named.equals is None else (named.equals,)
+    return Where((("event", Condition(among=tuple(dict.fromkeys(names)))),))

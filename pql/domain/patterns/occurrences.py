@@ -1,0 +1,84 @@
+"""What the patterns share: how many rows lie in a trailing span, and the shape of what was found."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pql.domain.patterns.base import OCCURRENCE_COLUMNS, PatternRows
+
+Micros = npt.NDArray[np.int64]
+
+
+def occurrences(found: pd.DataFrame, rows: PatternRows) -> pd.DataFrame:
+    """What was found, with exactly the columns of `OCCURRENCE_COLUMNS`, sorted, in [since, as_of) only."""
+    complete = found.reindex(columns=list(OCCURRENCE_COLUMNS)) if len(found) else none_found()
+    complete = complete.astype({"at": "int64", "count": "int64"})
+    new = complete[(complete["at"] >= rows.since) & (complete["at"] < rows.as_of)]
+    return new.sort_values(["at", "lead_id", "key"], ignore_index=True)
+
+
+def none_found() -> pd.DataFrame:
+    """No occurrence."""
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in OCCURRENCE_COLUMNS})
+
+
+def instants(events: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows in groups, and what to show of each instant.
+
+    Args:
+        events: Rows with `at` and the columns `by`; rows without a value in one of these are left out.
+        by: What makes a group.
+
+    Returns:
+        All rows with `group` (a number), and one row for each group and instant: of several rows at one instant the
+        first by user and feature stands for all, so that the order of rows never matters.
+    """
+    known = events.dropna(subset=list(by))
+    grouped = known.assign(group=known.groupby(list(by), sort=True).ngroup(), at=known["at"].astype("int64"))
+    ties = [column for column in ("user_id", "feature") if column in grouped]
+    shown = grouped.sort_values(["group", "at", *ties], kind="stable")
+    return grouped, shown.drop_duplicates(["group", "at"], ignore_index=True)
+
+
+def found_at(full: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """The rows to show at the instants at which something became complete, with their `count`."""
+    return full.merge(shown, on=["group", "at"], how="left", validate="one_to_one")
+
+
+def counts(group: Micros, at: Micros, until: Micros) -> pd.DataFrame:
+    """For each distinct instant of a group, how many of its rows count then.
+
+    Args:
+        group: The group of each row.
+        at: From when the row counts.
+        until: Up to when, exclusive.
+
+    Returns:
+        Sorted by `group` and `at`; `count` >= 0. Every instant of `at` has a row.
+    """
+    # A sweep: each row adds one at its start and takes it off at its end, so every group's steps sum to nothing.
+    steps = pd.DataFrame(
+        {
+            "group": np.concatenate([group, group]),
+            "at": np.concatenate([at, until]),
+            "step": np.repeat([1, -1], len(at)),
+            "start": np.repeat([True, False], len(at)),
+        }
+    )
+    swept = steps.groupby(["group", "at"], as_index=False, sort=True).agg({"step": "sum", "start": "any"})
+    swept["count"] = swept["step"].cumsum()
+    return swept.loc[swept["start"], ["group", "at", "count"]].reset_index(drop=True)
+
+
+def reached(counted: pd.DataFrame, at_least: int, within: int) -> pd.DataFrame:
+    """The instants at which a count reaches `at_least`.
+
+    It is reached again only after it fell below, or after a pause of more than `within`. So what is reached at an
+    instant depends on the rows of twice `within` before it alone, and a longer look back finds the same.
+    """
+    full = counted["count"] >= at_least
+    same = counted["group"].eq(counted["group"].shift())
+    close = same & (counted["at"] - counted["at"].shift() <= within)
+    return counted[full & ~(full.shift(fill_value=False) & close)].reset_index(drop=True)
