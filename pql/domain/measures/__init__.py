@@ -1,4 +1,4 @@
-"""The measure kinds that there are. A new one is a file here, a line below, a test file and a page in docs/measures/."""
+"""The measure kinds. A new one is a file here, a line below, a test file and a page in docs/measures/."""
 
 from pql.domain.measures.active_days import ActiveDays
 from pql.domain.measures.active_time import ActiveTime

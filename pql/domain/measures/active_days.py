@@ -38,5 +38,5 @@ class ActiveDays(WindowedMeasure):
     def _days(self) -> Partial:
         return Partial(aggregate=Aggregate.DAYS, relation=self.relation, where=self.where)
 
-    def words(self, value: object) -> str:
-        return f"used on {plural(float(str(value)), 'day')} of {self.days}"
+    def amount(self, value: object) -> str:
+        return plural(float(str(value)), "active day")

@@ -41,8 +41,8 @@ class ActiveTime(WindowedMeasure):
     def _active(self) -> Partial:
         return Partial(aggregate=Aggregate.ACTIVE, relation=self.relation, where=self.where)
 
-    def words(self, value: object) -> str:
-        return f"{say_minutes(float(str(value)))} in {self.window}"
+    def amount(self, value: object) -> str:
+        return say_minutes(float(str(value)))
 
 
 def say_minutes(minutes: float) -> str:

@@ -96,10 +96,16 @@ class Allowance(Measure):
     def evidence(self) -> tuple[Partial, SpanRule] | None:
         return None if self.counted is None else (self._partial, complete(self.pace.whole_days))
 
-    def words(self, value: object) -> str:
+    def amount(self, value: object) -> str:
         number = float(str(value))
         if self.gives == "ratio":
-            return f"{number:.0%} of the {self.meter.replace('_', ' ')} allowance used"
-        if number >= self.NEVER_DAYS:
-            return f"{self.meter.replace('_', ' ')} allowance not filling up"
-        return f"{self.meter.replace('_', ' ')} allowance full in {plural(round(number, 1), 'day')} at this pace"
+            return f"{number:.0%}"
+        return "not filling up" if number >= self.NEVER_DAYS else plural(round(number, 1), "day")
+
+    def words(self, value: object) -> str:
+        what = f"{self.meter.replace('_', ' ')} allowance"
+        if self.gives == "ratio":
+            return f"{self.amount(value)} of the {what} used"
+        if float(str(value)) >= self.NEVER_DAYS:
+            return f"{what} {self.amount(value)}"
+        return f"{what} full in {self.amount(value)} at this pace"

@@ -46,7 +46,10 @@ class Attribute(Measure):
     def bounds(self) -> tuple[float, float]:
         return (float("-inf") if self.users is None else 0.0, float("inf"))
 
+    def amount(self, value: object) -> str:
+        return say_scalar(value) if self.users is None else plural(float(str(value)), self.noun)
+
     def words(self, value: object) -> str:
         if self.users is not None:
-            return plural(float(str(value)), self.noun)
-        return f"{str(self.of).replace('_', ' ')}: {say_scalar(value)}"
+            return self.amount(value)
+        return f"{str(self.of).replace('_', ' ')}: {self.amount(value)}"

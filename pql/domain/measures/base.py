@@ -94,9 +94,13 @@ class Measure:
         """The rows that the value is made of, as a filter over a span; None where there are no such rows."""
         return None
 
+    def amount(self, value: object) -> str:
+        """The value with its unit, without its window: "6 features"; norms are said so."""
+        raise NotImplementedError
+
     def words(self, value: object) -> str:
         """The value as a person says it, with its unit and window: "6 features in 14 days"."""
-        raise NotImplementedError
+        return self.amount(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,9 @@ class WindowedMeasure(Measure):
     def days(self) -> int:
         """The window in days."""
         return self.window.whole_days
+
+    def words(self, value: object) -> str:
+        return f"{self.amount(value)} in {self.window}"
 
 
 def measured(
@@ -141,6 +148,13 @@ def measured(
         },
         index=value.index,
     )
+
+
+def with_unit(value: object, unit: str) -> str:
+    """`1,250 credits`; the bare number where there is no unit."""
+    number = float(str(value))
+    shown = f"{number:,.0f}" if number.is_integer() else f"{number:,.2f}"
+    return f"{shown} {unit}".rstrip()
 
 
 def plural(number: float, noun: str) -> str:

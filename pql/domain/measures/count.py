@@ -36,8 +36,8 @@ class Count(WindowedMeasure):
     def evidence(self) -> tuple[Partial, SpanRule]:
         return Partial(aggregate=Aggregate.COUNT, relation=self.relation, where=self.where), window(self.days)
 
-    def words(self, value: object) -> str:
-        return f"{plural(float(str(value)), self.noun)} in {self.window}"
+    def amount(self, value: object) -> str:
+        return plural(float(str(value)), self.noun)
 
     def _input(self, aggregate: Aggregate) -> PartialInput:
         return PartialInput(

@@ -39,6 +39,6 @@ class Distinct(WindowedMeasure):
         partial = Partial(aggregate=Aggregate.DISTINCT, relation=self.relation, where=self.where, of=self.of)
         return partial, window(self.days)
 
-    def words(self, value: object) -> str:
+    def amount(self, value: object) -> str:
         noun = self.noun or self.of.removeprefix("properties.").removesuffix("_id").replace("_", " ")
-        return f"{plural(float(str(value)), noun)} in {self.window}"
+        return plural(float(str(value)), noun)

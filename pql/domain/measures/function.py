@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pql.domain.measures.base import Measure, Missing, measured
+from pql.domain.measures.base import Measure, Missing, measured, with_unit
 from pql.domain.partials import Input
 
 Formula = Callable[[pd.DataFrame], "pd.Series[Any]"]
@@ -57,5 +57,5 @@ class Function(Measure):
     def bounds(self) -> tuple[float, float]:
         return (float("-inf"), float("inf"))
 
-    def words(self, value: object) -> str:
-        return f"{float(str(value)):,.6g}{f' {self.unit}' if self.unit else ''}"
+    def amount(self, value: object) -> str:
+        return with_unit(value, self.unit)

@@ -41,7 +41,9 @@ class Recency(WindowedMeasure):
     def _last(self) -> Partial:
         return Partial(aggregate=Aggregate.LAST, relation=self.relation, where=self.where)
 
-    def words(self, value: object) -> str:
+    def amount(self, value: object) -> str:
         days = float(str(value))
-        shown = plural(round(days * 24), "hour") if days < 2 else plural(int(days), "day")
-        return f"last seen {shown} ago"
+        return plural(round(days * 24), "hour") if days < 2 else plural(int(days), "day")
+
+    def words(self, value: object) -> str:
+        return f"last seen {self.amount(value)} ago"

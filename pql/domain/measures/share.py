@@ -72,5 +72,8 @@ class Share(WindowedMeasure):
         of = None if self.measures == "count" else self.of
         return Partial(aggregate=_AGGREGATES[self.measures], relation=self.relation, where=where, of=of)
 
+    def amount(self, value: object) -> str:
+        return f"{float(str(value)):.0%}"
+
     def words(self, value: object) -> str:
-        return f"{float(str(value)):.0%} of the {self.noun} in {self.window}"
+        return f"{self.amount(value)} of the {self.noun} in {self.window}"

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pql.domain.measures.base import Measure, Missing, measured
+from pql.domain.measures.base import Measure, Missing, measured, with_unit
 from pql.domain.partials import Input, StatementInput
 
 
@@ -42,5 +42,5 @@ class Statement(Measure):
     def bounds(self) -> tuple[float, float]:
         return (float("-inf"), float("inf"))
 
-    def words(self, value: object) -> str:
-        return f"{float(str(value)):,.6g}{f' {self.unit}' if self.unit else ''}"
+    def amount(self, value: object) -> str:
+        return with_unit(value, self.unit)

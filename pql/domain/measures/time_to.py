@@ -50,7 +50,9 @@ class TimeTo(Measure):
     def _first(self, where: Where) -> Partial:
         return Partial(aggregate=Aggregate.FIRST, relation=self.relation, where=where)
 
-    def words(self, value: object) -> str:
+    def amount(self, value: object) -> str:
         days = float(str(value))
-        shown = plural(max(round(days * 24), 1), "hour") if days < 2 else plural(round(days, 1), "day")
-        return f"within {shown} of {'signing up' if self.since == 'created' else 'the first event'}"
+        return plural(max(round(days * 24), 1), "hour") if days < 2 else plural(round(days, 1), "day")
+
+    def words(self, value: object) -> str:
+        return f"within {self.amount(value)} of {'signing up' if self.since == 'created' else 'the first event'}"

@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from pql.domain.conditions import Where
-from pql.domain.measures.base import WindowedMeasure, measured
+from pql.domain.measures.base import WindowedMeasure, measured, with_unit
 from pql.domain.partials import Aggregate, Input, Partial, PartialInput, SpanRule, window
 
 
@@ -45,6 +45,5 @@ class Sum(WindowedMeasure):
     def _total(self) -> Partial:
         return Partial(aggregate=Aggregate.SUM, relation=self.relation, where=self.where, of=self.of)
 
-    def words(self, value: object) -> str:
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{float(str(value)):,.6g}{unit} in {self.window}"
+    def amount(self, value: object) -> str:
+        return with_unit(value, self.unit)

@@ -79,10 +79,14 @@ class Trend(WindowedMeasure):
         of = self.of if self.measures == "sum" else None
         return Partial(aggregate=_AGGREGATES[self.measures], relation=self.relation, where=self.where, of=of)
 
+    def amount(self, value: object) -> str:
+        return f"{float(str(value)):.1f} times"
+
     def words(self, value: object) -> str:
         ratio = float(str(value))
         before = self.against or self.window
         if 0.95 <= ratio <= 1.05:
             return f"as much in the last {self.window} as in the {before} before"
-        change = f"{ratio:.1f} times as much" if ratio >= 2 else f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'less'}"
+        many = f"{ratio:.1f} times as much"
+        change = many if ratio >= 2 else f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'less'}"
         return f"{change} a day in the last {self.window} than in the {before} before"
