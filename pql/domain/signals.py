@@ -72,6 +72,7 @@ class Signal:
         name: Unique; the file's name.
         only_if: Conditions on the lead's attributes (also `plan`, `stage`); where they do not hold, not evaluated.
         evidence: A Jinja template with value, norm, latest, latest_at, lead; "" for the measure's own words.
+        play: A Jinja template with lead: what would help a lead for which this signal speaks loudest; "" for nothing.
         claims_lift: False where an input has no history and is "as known today".
     """
 
@@ -82,5 +83,6 @@ class Signal:
     fires: Condition
     points: Points
     evidence: str = ""
+    play: str = ""
     owner: str = ""
     only_if: Mapping[str, Condition] = field(default_factory=dict)
