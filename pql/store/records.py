@@ -1,0 +1,489 @@
+"""What goes into the store and what comes out, as values.
+
+Instants are aware datetimes in records, and microseconds since 1970 in UTC (float64, NaN unknown) in frames.
+Emails of reps are compared without case.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+from uuid import NAMESPACE_URL, uuid5
+
+import pandas as pd
+
+from pql.domain.calendar import to_micros
+from pql.domain.evaluation import Evaluation
+from pql.domain.messages import Outgoing, Subject
+
+EpisodeStatus: TypeAlias = Literal["open", "claimed", "accepted", "rejected", "converted", "lost", "expired"]
+LIVE: tuple[EpisodeStatus, ...] = ("open", "claimed", "accepted")
+DecisionOutcome: TypeAlias = Literal["sent", "held", "withheld"]
+OutcomeKind: TypeAlias = Literal["claim", "snooze", "accept", "reject", "won", "lost"]
+OutboxStatus: TypeAlias = Literal["waiting", "sent", "failed", "expired"]
+
+
+def episode_id(lead_id: str, opened_at: datetime) -> str:
+    """The id of the episode that a lead opens at an instant: the same for a run that is repeated."""
+    return str(uuid5(NAMESPACE_URL, f"pql:episode:{to_micros(opened_at)}:{lead_id}"))
+
+
+def delivery_id(step_key: str, recipient: str, channel: str) -> str:
+    """The id of a message: it follows from what it is about, to whom and where, so no repetition makes a second."""
+    return str(uuid5(NAMESPACE_URL, f"pql:delivery:{channel}:{len(recipient)}:{recipient}:{step_key}"))
+
+
+# --- what a run is, and what it gives ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run that holds the lock of its job, or one that has nothing to do.
+
+    Args:
+        already_committed: This `as_of` is the last committed one: nothing is locked, nothing needs doing.
+    """
+
+    id: str
+    job: str
+    as_of: datetime
+    started_at: datetime
+    already_committed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeOpened:
+    """A lead qualifies. Its id is `episode_id(lead_id, opened_at)`.
+
+    Args:
+        evidence: JSON-able, kept as it was: reasons, fit, champions.
+        told_at: Set where it counts as told without a message of its own (the first run's summary).
+    """
+
+    lead_id: str
+    opened_at: datetime
+    tier: str
+    grade: str
+    behaviour: float = 0.0
+    fit: float = 0.0
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    told_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The episode's id."""
+        return episode_id(self.lead_id, self.opened_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeClosed:
+    """A live episode ends. What a rep closed since the run read it stays as the rep left it.
+
+    Args:
+        reason: In words, for people.
+        claimed: Whether the run saw it as held by a rep. An episode that the run saw free, and a rep took since,
+            does not expire.
+        cooldown_until: No new episode opens before.
+        converted_at: For `converted`; the lead time runs from the opening to it (never below 0).
+    """
+
+    lead_id: str
+    status: Literal["converted", "expired", "rejected", "lost"]
+    closed_at: datetime
+    reason: str
+    claimed: bool = False
+    cooldown_until: datetime | None = None
+    converted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OccurrenceRecord:
+    """A moment happened; unique by moment, lead and key, so that a replay adds nothing."""
+
+    moment: str
+    lead_id: str
+    key: str
+    at: datetime
+    user_id: str = ""
+    count: int = 1
+    feature: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """What became of a candidate, and why.
+
+    The same decision about the same step, recipient and channel is one row: it counts how often it was taken.
+
+    Args:
+        step_key: What it is about, unique for ever (`Candidate.key`).
+        outcome: sent: it is in the outbox; held: decided anew from `due_at` on; withheld: not told.
+        why: The code of the reason (`Why.name`).
+        words: The reason in words, with its numbers.
+        topic: The moment's, signal's or check-in's name; "" for a qualification.
+        recipient: The rep's email; "" where it was withheld before a route was sought.
+        channel: "" likewise.
+        evidence: JSON-able; the numbers that it was decided with.
+    """
+
+    lead_id: str
+    subject: Subject
+    step_key: str
+    at: datetime
+    outcome: DecisionOutcome
+    why: str
+    words: str
+    topic: str = ""
+    recipient: str = ""
+    channel: str = ""
+    due_at: datetime | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRecord:
+    """A final message: rendered and addressed. Unique by step key, recipient and channel; a second one is ignored.
+
+    Args:
+        recipient: For whom it is: the rep's email, or a team channel.
+        address: Where it goes; another one in mode redirect.
+        payload: JSON-able (`Rendered.payload`).
+        due_at: Not sent before.
+        valid_until: Not sent from then on; None: for ever.
+        lead_id: "" for a summary of many.
+    """
+
+    step_key: str
+    lead_id: str
+    subject: Subject
+    recipient: str
+    channel: str
+    address: str
+    payload: Mapping[str, object]
+    due_at: datetime
+    valid_until: datetime | None = None
+
+    @property
+    def delivery_id(self) -> str:
+        """The message's id."""
+        return delivery_id(self.step_key, self.recipient, self.channel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionRecord:
+    """A lead pays. One row a lead: what changed since is written over it; None leaves what is known.
+
+    Args:
+        use_before: Use at the conversion, by the measure of `customers.use`.
+        use_now: Use at `use_at`.
+    """
+
+    lead_id: str
+    converted_at: datetime
+    plan: str
+    use_before: float | None = None
+    use_now: float | None = None
+    use_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckInRecord:
+    """A date on which to ask a customer how it goes; `decided_at` once it was told or withheld."""
+
+    lead_id: str
+    name: str
+    due_at: datetime
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResults:
+    """All that a run found: written in one transaction, or not at all.
+
+    Args:
+        definitions_hash: `Definitions.content_hash`.
+        sources: `Definitions.sources`, kept once for each hash.
+        evaluation: The leads, verdicts, fit and scores of *all* leads: one that is not in it is marked as gone.
+            None where the run evaluated none.
+        shown: The attributes (columns of `evaluation.leads`) to keep for pages and messages.
+        hysteresis: Index `lead_id`; `above_since`, `below_since`, `cooldown_until`. Only the leads in it are
+            written; a cooldown is never shortened.
+        validity: By entity ("account", "allowance", ...): index the entity's id, one column a name; what is known
+            now, of all entities. What is null, and ids and names that are absent, end at `as_of`.
+        counts: What the run wants to remember of itself; the store adds its own (`Committed`).
+    """
+
+    definitions_hash: str
+    sources: Sequence[tuple[str, str]] = ()
+    evaluation: Evaluation | None = None
+    shown: Sequence[str] = ()
+    hysteresis: pd.DataFrame | None = None
+    opened: Sequence[EpisodeOpened] = ()
+    closed: Sequence[EpisodeClosed] = ()
+    occurrences: Sequence[OccurrenceRecord] = ()
+    decisions: Sequence[DecisionRecord] = ()
+    outbox: Sequence[OutboxRecord] = ()
+    conversions: Sequence[ConversionRecord] = ()
+    check_ins: Sequence[CheckInRecord] = ()
+    validity: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    counts: Mapping[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What a commit wrote.
+
+    Args:
+        leads_written: Current rows that were new or differed.
+        leads_gone: Leads that the source no longer has.
+        scores_written: New rows of the history.
+        closed_before: Episodes that should have closed, but a rep had closed or taken them meanwhile.
+        enqueued: New outbox rows.
+        enqueued_before: Outbox rows that stood there already.
+    """
+
+    leads_written: int = 0
+    leads_gone: int = 0
+    scores_written: int = 0
+    opened: int = 0
+    closed: int = 0
+    closed_before: int = 0
+    occurrences: int = 0
+    decisions: int = 0
+    enqueued: int = 0
+    enqueued_before: int = 0
+    validity_changes: int = 0
+
+
+# --- what is read -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as it is remembered. `norms` and `cuts` are as in `Evaluation`, JSON-able."""
+
+    id: str
+    job: str
+    as_of: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    status: Literal["running", "done", "failed"]
+    definitions_hash: str
+    counts: Mapping[str, int | float | str]
+    norms: Mapping[str, Mapping[str, float | None]]
+    cuts: Mapping[str, Sequence[float]]
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVerdict:
+    """The verdict of one signal on one lead, as it was written (numbers rounded, see docs/state.md)."""
+
+    signal: str
+    outcome: int
+    value: float | str | None
+    missing: int
+    gated: bool
+    strength: float
+    decay: float
+    points: float
+    counted: float
+    latest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadRecord:
+    """A lead as the last run that changed it left it.
+
+    Args:
+        fit_parts: `criterion.<name>`: points (None unknown), `persona.<name>`: true where it applies.
+        updated_at: The `as_of` of the run that last changed the row.
+        gone: The source no longer has it.
+    """
+
+    lead_id: str
+    name: str
+    domain: str
+    stage: str
+    plan: str
+    owner_email: str
+    success_owner_email: str
+    created_at: datetime | None
+    attributes: Mapping[str, object]
+    eligible: bool
+    ineligible_why: str
+    fit: float
+    coverage: float
+    fit_grade: str
+    fit_parts: Mapping[str, float | bool | None]
+    behaviour: float
+    band: int
+    grade: str
+    tier: str
+    verdicts: tuple[StoredVerdict, ...]
+    run_id: str
+    updated_at: datetime
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRecord:
+    """One step of a lead's history; written when eligibility, fit grade, band, grade, tier or the whole-number
+    score changed."""
+
+    lead_id: str
+    as_of: datetime
+    run_id: str
+    eligible: bool
+    fit: float
+    fit_grade: str
+    behaviour: float
+    band: int
+    grade: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """A qualification; live while `closed_at` is None."""
+
+    id: str
+    lead_id: str
+    opened_at: datetime
+    tier: str
+    grade: str
+    behaviour: float
+    fit: float
+    status: EpisodeStatus
+    claimed_by: str
+    claimed_at: datetime | None
+    closed_at: datetime | None
+    close_reason: str
+    lead_time_micros: int | None
+    snoozed_until: datetime | None
+    told_at: datetime | None
+    evidence: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a rep, or a subscription, said of an episode."""
+
+    lead_id: str
+    qualification_id: str
+    kind: str
+    by: str
+    at: datetime
+    reason: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeResult:
+    """What `record_outcome` did.
+
+    Args:
+        changed: False where it was so already (a second click).
+        words: One sentence for the rep.
+    """
+
+    lead_id: str
+    qualification_id: str
+    status: EpisodeStatus
+    claimed_by: str
+    changed: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDecision:
+    """A decision, with when it was first and last taken, and how often."""
+
+    lead_id: str
+    subject: str
+    topic: str
+    step_key: str
+    recipient: str
+    channel: str
+    outcome: DecisionOutcome
+    why: str
+    words: str
+    at: datetime
+    last_at: datetime
+    times: int
+    due_at: datetime | None
+    evidence: Mapping[str, object]
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to deliver. Outcomes: sent, retry, failed, unknown (its worker never told), refused (told too late)."""
+
+    delivery_id: str
+    at: datetime
+    outcome: str
+    error: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """An outbox row, as people see it."""
+
+    delivery_id: str
+    lead_id: str
+    subject: str
+    step_key: str
+    recipient: str
+    channel: str
+    address: str
+    status: OutboxStatus
+    payload: Mapping[str, object]
+    created_at: datetime
+    due_at: datetime
+    valid_until: datetime | None
+    attempts: int
+    ambiguous: bool
+    sent_at: datetime | None
+    reference: str
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """An outbox row that a worker may send until `leased_until`; `token` proves it when the row is marked."""
+
+    outgoing: Outgoing
+    token: str
+    leased_until: datetime
+    lead_id: str
+    subject: str
+    recipient: str
+    step_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Sending is paused: by whom, since when."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A lead that a text may mean. `how`: id, name or domain (exact), part (contained), near (similar)."""
+
+    lead_id: str
+    name: str
+    domain: str
+    how: Literal["id", "name", "domain", "part", "near"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What `erase_person` blanked: rows by table."""
+
+    rows: Mapping[str, int]
