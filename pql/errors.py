@@ -7,7 +7,8 @@ PqlError
 │   └── SourceMismatch       a relation or a column is missing, or the SQL is rejected
 ├── StateError           what we remember cannot be read or written
 │   ├── MigrationPending     the state database is older or newer than the program
-│   └── RunConflict          another run holds the state, or time would run backwards
+│   ├── RunConflict          another run holds the state, or time would run backwards
+│   └── OutcomeRefused       what a rep says of a lead does not fit how it stands
 └── DeliveryError        a channel refused a message; says whether a retry can help
 
 A message says what happened, with which value, and what to do.
@@ -44,6 +45,10 @@ class MigrationPending(StateError):
 
 class RunConflict(StateError):
     """Another run holds the state, or the run would go back in time."""
+
+
+class OutcomeRefused(StateError):
+    """There is nothing to claim, snooze or close, or somebody else holds it."""
 
 
 class DeliveryError(PqlError):
