@@ -154,6 +154,7 @@ class Customers:
         converts: The subscription statuses that mean that a lead pays.
         use: The measure by which use now is compared with use before.
         drop: The share of use lost (0..1) that alarms the success owner.
+        drop_from: Use before that is below this is too little to speak of a drop.
         success_fallback: Who is told where the account names no success owner.
     """
 
@@ -162,4 +163,5 @@ class Customers:
     drop: float
     success_fallback: str
     converts: tuple[str, ...] = ("active",)
+    drop_from: float = 0.0
     drop_cooldown: Duration = Duration.of_days(30)
