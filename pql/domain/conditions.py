@@ -114,7 +114,15 @@ class Condition:
         return met
 
     def _text_holds(self, values: "pd.Series[Any]") -> BoolArray:
-        folded = values.map(fold)
+        # Columns repeat few values, so each is folded once. True and 1 hash alike but are not equal here: a column
+        # that mixes types is compared value by value.
+        if pd.api.types.infer_dtype(values, skipna=True).startswith("mixed"):
+            return self._each_holds(values)
+        codes, distinct = pd.factorize(values)
+        return self._each_holds(pd.Series(distinct))[codes]
+
+    def _each_holds(self, values: "pd.Series[Any]") -> BoolArray:
+        folded = values.astype(object).map(fold)
         met = np.ones(len(values), dtype=bool)
         if self.equals is not None:
             met &= folded.eq(fold(self.equals)).to_numpy(dtype=bool)
