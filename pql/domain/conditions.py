@@ -134,8 +134,9 @@ class Condition:
             met &= ~folded.isin([fold(value) for value in self.not_among]).to_numpy(dtype=bool)
         for pattern in (self._words_pattern, self.matches):
             if pattern is not None:
-                found = values.astype(str).str.contains(pattern, case=False, regex=True)
-                met &= found.to_numpy(dtype=bool)
+                # Python's own `re`: the pandas method depends on how the column is stored, and warns of groups.
+                search = re.compile(pattern, re.IGNORECASE).search
+                met &= np.array([search(str(value)) is not None for value in values], dtype=bool)
         return met
 
     @property

@@ -136,7 +136,8 @@ def measured(
         missing: A `Missing` for each row; None: nothing is missing.
     """
     codes = np.zeros(len(value), dtype=np.int8) if missing is None else missing.astype(np.int8)
-    if pd.api.types.is_numeric_dtype(value.dtype):
+    # True and false stay what they are: `fires: true` compares with them, not with 1.
+    if pd.api.types.is_numeric_dtype(value.dtype) and not pd.api.types.is_bool_dtype(value.dtype):
         numbers = value.astype(float)
         codes = np.where((codes == 0) & ~np.isfinite(numbers.to_numpy()), Missing.NOT_A_NUMBER, codes)
         value = numbers
