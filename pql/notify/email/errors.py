@@ -1,0 +1,70 @@
+"""What a mail server's refusals mean: whether a retry can help, and what to do if not."""
+
+import base64
+import smtplib
+import ssl
+from email.headerregistry import Address
+
+from pql.config.settings import EmailSettings
+from pql.errors import DeliveryError
+from pql.notify.redact import redact
+
+_FIRST_PERMANENT = 500
+
+
+class RecipientRefused(smtplib.SMTPResponseException):
+    """The server does not take mail for this address, now or ever."""
+
+
+def secrets_of(settings: EmailSettings) -> tuple[str, ...]:
+    """The password, also as it looks on the wire."""
+    user, password = settings.username, settings.password
+    if not password:
+        return ()
+    written = (password, f"\0{user}\0{password}")
+    return (*(base64.b64encode(text.encode()).decode() for text in written), password)
+
+
+def explain(exc: Exception, settings: EmailSettings, recipient: Address, *, in_data: bool) -> DeliveryError:
+    """The failure as the deliverer needs it.
+
+    Args:
+        exc: What `smtplib` or the socket raised.
+        settings: Name the server; their password is kept out of the message.
+        recipient: Who was to get it.
+        in_data: The body was being handed over, so a connection that broke may have delivered it.
+    """
+    server = f"mail server {settings.host}:{settings.port}"
+    said = redact(_said(exc), secrets_of(settings))
+    if isinstance(exc, smtplib.SMTPResponseException):
+        permanent = exc.smtp_code >= _FIRST_PERMANENT
+        cure = _cure(exc, recipient) if permanent else "trying again later"
+        return DeliveryError(f"{server} refused: {said}; {cure}", permanent=permanent)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        cure = "if the server is yours, set ca_file in notifiers/email/channel.yml to its authority's certificate"
+        return DeliveryError(f"the certificate of {server} cannot be trusted: {said}; {cure}", permanent=True)
+    if isinstance(exc, smtplib.SMTPNotSupportedError):
+        return DeliveryError(f"{server} cannot do what is needed: {said}", permanent=True)
+    if isinstance(exc, ValueError):  # its text may hold a part of the password
+        said = "the username, the password or an address has a character that SMTP cannot carry"
+        return DeliveryError(f"{server}: {said}; correct notifiers/email/channel.yml", permanent=True)
+    return DeliveryError(f"{server} broke off: {said}; trying again later", ambiguous=in_data)
+
+
+def _said(exc: Exception) -> str:
+    if isinstance(exc, smtplib.SMTPResponseException):
+        error = exc.smtp_error
+        return f"{exc.smtp_code} {error.decode('utf-8', 'replace') if isinstance(error, bytes) else error}"
+    return f"{type(exc).__name__}: {exc}"
+
+
+def _cure(exc: smtplib.SMTPResponseException, recipient: Address) -> str:
+    if isinstance(exc, smtplib.SMTPAuthenticationError):
+        return "correct username and password in notifiers/email/channel.yml (SMTP_PASSWORD)"
+    if isinstance(exc, smtplib.SMTPSenderRefused):
+        return "set sender in notifiers/email/channel.yml to an address that this server sends for"
+    if isinstance(exc, smtplib.SMTPDataError):
+        return "the server does not want the message itself; ask its admin"
+    if isinstance(exc, RecipientRefused):
+        return f"correct the address {recipient.addr_spec}, or mark the rep as inactive"
+    return "check host, port and security in notifiers/email/channel.yml"

@@ -1,0 +1,93 @@
+"""One email over SMTP, step by step, so that a failure says how far it came."""
+
+import smtplib
+import ssl
+from email.headerregistry import Address
+from email.policy import SMTP, SMTPUTF8
+
+from pql.config.settings import EmailSettings
+from pql.domain.messages import Outgoing, Receipt
+from pql.errors import DeliveryError
+from pql.notify.email.errors import RecipientRefused, explain
+from pql.notify.email.message import compose, message_id, parse_address
+
+_OK, _WILL_FORWARD = 250, 251
+
+
+def send_email(settings: EmailSettings, outgoing: Outgoing) -> Receipt:
+    """Hand the message to the mail server over a connection of its own.
+
+    Raises:
+        DeliveryError: See `Channel.send`; ambiguous when the connection broke while the body was handed over.
+    """
+    sender, recipient = parse_address(settings.sender), parse_address(outgoing.address)
+    international = not (sender.addr_spec.isascii() and recipient.addr_spec.isascii())
+    message = compose(outgoing, sender=sender, recipient=recipient)
+    body = message.as_bytes(policy=SMTPUTF8 if international else SMTP)
+    handover = _Handover(settings, recipient)
+    handover.run(sender, body, international=international)
+    return Receipt(reference=message_id(outgoing.delivery_id, sender))
+
+
+class _Handover:
+    def __init__(self, settings: EmailSettings, recipient: Address) -> None:
+        self._settings = settings
+        self._recipient = recipient
+        self._in_data = False
+
+    def run(self, sender: Address, body: bytes, *, international: bool) -> None:
+        smtp: smtplib.SMTP | None = None
+        try:
+            smtp = self._connect()
+            self._converse(smtp, sender, body, international=international)
+        except (OSError, smtplib.SMTPException, ValueError) as exc:
+            raise explain(exc, self._settings, self._recipient, in_data=self._in_data) from exc
+        finally:
+            if smtp is not None:
+                smtp.close()
+
+    def _connect(self) -> smtplib.SMTP:
+        settings = self._settings
+        timeout, context = settings.timeout.seconds, _context(settings)
+        if settings.security == "tls":
+            return smtplib.SMTP_SSL(settings.host, settings.port, timeout=timeout, context=context)
+        return smtplib.SMTP(settings.host, settings.port, timeout=timeout)
+
+    def _converse(self, smtp: smtplib.SMTP, sender: Address, body: bytes, *, international: bool) -> None:
+        settings = self._settings
+        if settings.security == "starttls":
+            smtp.starttls(context=_context(settings))
+        if settings.username:
+            smtp.login(settings.username, settings.password)
+        smtp.ehlo_or_helo_if_needed()
+        if international and not smtp.has_extn("smtputf8"):
+            raise smtplib.SMTPNotSupportedError(
+                f"it takes no address with letters beyond ASCII ({self._recipient.addr_spec}); give the rep another"
+            )
+        _expect(smtp.mail(sender.addr_spec, ["SMTPUTF8", "BODY=8BITMIME"] if international else []), sender)
+        _expect(smtp.rcpt(self._recipient.addr_spec), None)
+        self._in_data = True
+        code, answer = smtp.data(body)
+        if code != _OK:
+            raise smtplib.SMTPDataError(code, answer)
+        try:
+            smtp.quit()
+        except (OSError, smtplib.SMTPException):
+            return  # it has the message; how we part does not matter
+
+
+def _context(settings: EmailSettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except OSError as exc:
+        message = f"ca_file '{settings.ca_file}' cannot be read: {exc.strerror}; correct notifiers/email/channel.yml"
+        raise DeliveryError(message, permanent=True) from exc
+
+
+def _expect(answer: tuple[int, bytes], sender: Address | None) -> None:
+    code, said = answer
+    if code in {_OK, _WILL_FORWARD}:
+        return
+    if sender is not None:
+        raise smtplib.SMTPSenderRefused(code, said, sender.addr_spec)
+    raise RecipientRefused(code, said)

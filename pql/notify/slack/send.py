@@ -1,0 +1,156 @@
+"""One message to Slack: who is meant, is it there already, post it."""
+
+import logging
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from pql.config.settings import SlackSettings
+from pql.domain.messages import Outgoing, Receipt
+from pql.errors import DeliveryError
+from pql.notify.payload import date_of, text_of
+from pql.notify.slack.errors import BROKEN, broken, refused
+
+EVENT_TYPE = "pql_notification"
+_PAGE, _PAGES = 200, 50
+_CLOCKS_APART = timedelta(minutes=2)
+_USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
+_CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{2,}")
+
+
+class SlackSender:
+    """Posts with slack-sdk; remembers which conversation an address is. Retries nothing."""
+
+    def __init__(self, settings: SlackSettings) -> None:
+        # At debug level slack-sdk logs whole messages, and at error level what our own errors say anyway.
+        silent = logging.getLogger("pql.notify.slack.client")
+        silent.setLevel(logging.CRITICAL + 1)
+        self._client = WebClient(
+            token=settings.token,
+            base_url=settings.base_url,
+            timeout=settings.timeout.seconds,
+            retry_handlers=[],
+            logger=silent,
+        )
+        # slack-sdk takes a proxy from the environment without regard to NO_PROXY; urllib below it heeds both.
+        self._client.proxy = None
+        self._token = settings.token
+        self._conversations: dict[str, str] = {}
+
+    def send(self, outgoing: Outgoing) -> Receipt:
+        """Post the message, unless an earlier try that seemed to fail has left it there.
+
+        Raises:
+            DeliveryError: See `Channel.send`.
+        """
+        try:
+            if outgoing.ambiguous and (found := self._find(outgoing)):
+                return Receipt(reference=found, reconciled=True)
+            return self._post(outgoing)
+        except DeliveryError as exc:
+            if exc.permanent:  # the conversation may be another by the time that this is mended
+                self._conversations.pop(outgoing.address, None)
+            raise
+
+    def _post(self, outgoing: Outgoing) -> Receipt:
+        answer = self._call(
+            "chat.postMessage",
+            outgoing.address,
+            posting=True,
+            json={
+                "channel": self._target(outgoing.address),
+                "text": text_of(outgoing.payload, "text"),
+                "blocks": outgoing.payload.get("blocks"),
+                "metadata": {"event_type": EVENT_TYPE, "event_payload": {"delivery_id": outgoing.delivery_id}},
+                "unfurl_links": False,
+                "unfurl_media": False,
+            },
+        )
+        channel, ts = str(answer.get("channel", "")), str(answer.get("ts", ""))
+        if channel:
+            self._conversations[outgoing.address] = channel
+        return Receipt(reference=f"{channel}:{ts}")
+
+    def _target(self, address: str) -> str:
+        """What chat.postMessage takes: a channel's id or name as it is, a person as the conversation with them."""
+        if address.startswith("#") or _CHANNEL_ID.fullmatch(address):
+            return address
+        if address not in self._conversations:
+            self._conversations[address] = self._conversation_with(address)
+        return self._conversations[address]
+
+    def _conversation_with(self, address: str) -> str:
+        user = address if _USER_ID.fullmatch(address) else self._user(address)
+        opened = self._call("conversations.open", address, json={"users": user})
+        return _id_in(opened, "channel")
+
+    def _user(self, email: str) -> str:
+        if "@" not in email:
+            message = f"'{email}' is no Slack address; write #channel, an id like C0123 or U0123, or a person's email"
+            raise DeliveryError(message, permanent=True)
+        return _id_in(self._call("users.lookupByEmail", email, params={"email": email}), "user")
+
+    def _find(self, outgoing: Outgoing) -> str | None:
+        """Where the message is, as `channel:ts`, if an earlier try has posted it."""
+        channel = self._conversation_id(outgoing.address)
+        since = date_of(outgoing) - _CLOCKS_APART
+        asked = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True}
+        for page in self._pages("conversations.history", outgoing.address, asked):
+            for message in page.get("messages", ()):
+                metadata = message.get("metadata") or {}
+                payload = metadata.get("event_payload") or {}
+                if metadata.get("event_type") == EVENT_TYPE and payload.get("delivery_id") == outgoing.delivery_id:
+                    return f"{channel}:{message['ts']}"
+        return None
+
+    def _conversation_id(self, address: str) -> str:
+        if not address.startswith("#"):
+            return self._target(address)
+        if address not in self._conversations:
+            self._conversations[address] = self._channel_named(address)
+        return self._conversations[address]
+
+    def _channel_named(self, name: str) -> str:
+        asked = {"types": "public_channel,private_channel", "exclude_archived": True}
+        for page in self._pages("conversations.list", name, asked):
+            for channel in page.get("channels", ()):
+                if channel.get("name") == name.removeprefix("#"):
+                    return str(channel["id"])
+        message = f"Slack has no channel {name}, or the app may not see it; correct config/routing.yml"
+        raise DeliveryError(message, permanent=True, ambiguous=True)
+
+    def _pages(self, method: str, address: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        cursor = ""
+        for _ in range(_PAGES):
+            page = self._call(method, address, params={**asked, "limit": _PAGE, "cursor": cursor})
+            yield page
+            cursor = (page.get("response_metadata") or {}).get("next_cursor", "")
+            if not cursor:
+                return
+        raise DeliveryError(
+            f"{method} for {address} has more than {_PAGE * _PAGES} entries since the first try; "
+            "look there by hand whether the message arrived",
+            permanent=True,
+            ambiguous=True,
+        )
+
+    def _call(self, method: str, about: str, *, posting: bool = False, **arguments: Any) -> dict[str, Any]:
+        try:
+            answer = self._client.api_call(method, **arguments)
+        except SlackApiError as exc:
+            raise refused(exc, method=method, about=about, posting=posting, token=self._token) from exc
+        except BROKEN as exc:
+            raise broken(exc, method=method, posting=posting, token=self._token) from exc
+        data: dict[str, Any] = answer.data if isinstance(answer.data, dict) else {}
+        return data
+
+
+def _id_in(answer: dict[str, Any], key: str) -> str:
+    found = answer.get(key)
+    if not isinstance(found, dict) or not found.get("id"):
+        raise DeliveryError(f"Slack's answer names no {key}; trying again later")
+    return str(found["id"])
