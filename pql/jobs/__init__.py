@@ -1,0 +1,1 @@
+"""The jobs: each reads, thinks and writes."""

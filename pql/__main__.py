@@ -1,0 +1,5 @@
+"""`python -m pql` is `pql`."""
+
+from pql.cli import main
+
+main()

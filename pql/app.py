@@ -1,0 +1,160 @@
+"""The one place that wires everything: the project, the databases, the channels, the clock."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pql.config import Problem, check, load
+from pql.config.settings import DeliverySettings, Project
+from pql.domain.durations import Duration
+from pql.jobs.check import check_source
+from pql.jobs.deliver import Courier, Delivered, deliver
+from pql.jobs.detect import JOB, RunReport, Tools, detect
+from pql.jobs.explain import Explained, explain, known_lead
+from pql.jobs.reading import Progress, silent
+from pql.jobs.serve import serve
+from pql.notify import Channel, open_channels
+from pql.store import OutcomeKind, OutcomeResult, Store, migrate, open_store
+from pql.warehouse import Warehouse, open_warehouse
+
+
+def utc_now() -> datetime:
+    """The present instant."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """A project, opened.
+
+    The warehouse is opened for each job and closed after it: a DuckDB file locks other programs out while it is open.
+    """
+
+    project: Project
+    store: Store
+    channels: Mapping[str, Channel]
+    clock: Callable[[], datetime] = utc_now
+    wait: Callable[[float], None] = time.sleep
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self.store.close()
+
+    @contextmanager
+    def warehouse(self) -> Iterator[Warehouse]:
+        """The usage tables, open for the block."""
+        warehouse = open_warehouse(self.project)
+        try:
+            yield warehouse
+        finally:
+            warehouse.close()
+
+    @contextmanager
+    def _tools(self) -> Iterator[Tools]:
+        with self.warehouse() as warehouse:
+            yield Tools(
+                project=self.project,
+                warehouse=warehouse,
+                store=self.store,
+                channels=self.channels,
+                clock=self.clock,
+            )
+
+    def run(self, *, as_of: datetime | None = None, dry_run: bool = False, progress: Progress = silent) -> RunReport:
+        """The main job, as of now or of the instant given."""
+        with self._tools() as tools:
+            return detect(tools, as_of=as_of or self.clock(), dry_run=dry_run, progress=progress)
+
+    def deliver(self, *, stopping: Callable[[], bool] = lambda: False) -> Delivered:
+        """Send what is due; nothing while `delivery.mode` is off."""
+        if self.project.delivery.mode == "off":
+            return Delivered()
+        courier = Courier(store=self.store, channels=self.channels, clock=self.clock, wait=self.wait, stopping=stopping)
+        return deliver(courier)
+
+    def explain(self, lead: str, *, as_of: datetime | None = None) -> Explained:
+        """All that is known of one lead, computed afresh beside what was remembered.
+
+        Without an instant, as of the last run: then any difference is one of rows or definitions.
+        """
+        with self._tools() as tools:
+            return explain(tools, lead, as_of=as_of or self.store.last_as_of(JOB) or self.clock())
+
+    def serve(self, stop: threading.Event) -> None:
+        """Run the schedule until `stop` is set."""
+        schedules = self.project.schedules
+        serve(
+            {
+                "run": (schedules.run, self.run),
+                "deliver": (schedules.deliver, lambda: self.deliver(stopping=stop.is_set)),
+            },
+            ZoneInfo(self.project.definitions.time_zone),
+            until_stopped=stop.wait,
+        )
+
+    def outcome(
+        self, lead: str, kind: OutcomeKind, *, by: str, reason: str = "", snooze_for: Duration | None = None
+    ) -> OutcomeResult:
+        """What a rep says of a lead, named by its id, name or domain."""
+        now = self.clock()
+        return self.store.record_outcome(
+            known_lead(self.store, lead),
+            kind,
+            by,
+            now,
+            reason or None,
+            now + timedelta(seconds=snooze_for.seconds) if snooze_for else None,
+            cooldown=self.project.definitions.qualification.cooldown,
+        )
+
+
+def open_app(
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    delivery: DeliverySettings | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> App:
+    """Open a project's folder.
+
+    Args:
+        folder: The project's folder.
+        environ: Where `${NAME}` in the configuration is looked up.
+        delivery: In place of the project's own delivery settings.
+        clock: Tells the time.
+
+    Raises:
+        ConfigError: The project's files have problems.
+        StateError: The state database cannot be opened, or needs `pql migrate`.
+    """
+    project = load(folder, environ)
+    if delivery is not None:
+        project = replace(project, delivery=delivery)
+    return App(
+        project=project,
+        store=open_store(project.state, project.folder),
+        channels=open_channels(project.notifiers),
+        clock=clock,
+    )
+
+
+def check_project(folder: Path, environ: Mapping[str, str], *, source: bool = True) -> Sequence[Problem]:
+    """Every problem in a project's files; with `source`, also what the usage database says of the SQL.
+
+    The database is asked only once the files themselves are sound.
+    """
+    problems = check(folder, environ)
+    if problems or not source:
+        return problems
+    return check_source(load(folder, environ))
+
+
+def migrate_state(folder: Path, environ: Mapping[str, str]) -> str:
+    """Bring the state database to this program's shape; says what was done."""
+    project = load(folder, environ)
+    return migrate(project.state, project.folder)

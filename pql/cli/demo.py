@@ -1,0 +1,89 @@
+"""`pql demo`: the main job over a made-up company, in a project folder of its own."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pql.cli.common import note, say
+
+if TYPE_CHECKING:
+    from pql.jobs.reading import Progress
+
+DAYS = 7
+
+
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Where the demo project is made; made anew each time.")] = Path(
+        "var/demo"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed makes another company.")] = 7,
+    accounts: Annotated[int, typer.Option(min=50, help="How many accounts.")] = 3_400,
+) -> None:
+    """Make up a company, run the main job over its last week day by day, and show what a rep would get."""
+    from pql.cli.progress import bars
+    from pql.config.starter import copy_starter
+    from pql.demo import generate
+
+    clear(directory)
+    copy_starter(directory)
+    with bars() as progress:
+        truth = generate(
+            directory / "data" / "usage.duckdb",
+            seed=seed,
+            accounts=accounts,
+            progress=lambda done, total: progress("Making up a company", done, total),
+        )
+        note(
+            f"{truth.accounts:,} accounts, {truth.users:,} users, {truth.events:,} events until {truth.until:%Y-%m-%d}"
+        )
+        replay(directory, truth.until, progress)
+    note("Try next:")
+    for command in ("leads --qualified", "explain LEAD", "notifications", "customers", "check"):
+        note(f"  pql {command} -C {directory}")
+
+
+def clear(directory: Path) -> None:
+    """Remove the demo project that an earlier demo made, and nothing else.
+
+    Raises:
+        typer.BadParameter: The folder holds something that no demo made.
+    """
+    import shutil
+
+    if not directory.exists() or not any(directory.iterdir()):
+        return
+    if not (directory / "data" / "truth.json").exists():
+        raise typer.BadParameter(f"{directory} holds files that no demo made; give another folder")
+    shutil.rmtree(directory)
+
+
+def replay(directory: Path, until: datetime, progress: "Progress") -> None:
+    """Run the main job at the end of each of the last days, deliver to files, and show what came of it."""
+    import os
+
+    from pql.app import open_app
+    from pql.cli.report import show_replay
+    from pql.config.settings import DeliverySettings
+
+    instant = until
+    # The world ended at `until`, whatever the clock on the wall says: messages are written and sent in its time.
+    app = open_app(
+        directory,
+        os.environ,
+        delivery=DeliverySettings(mode="redirect", redirect={"file": "demo"}),
+        clock=lambda: instant,
+    )
+    try:
+        reports = []
+        for days_ago in range(DAYS, -1, -1):
+            instant = until - timedelta(days=days_ago)
+            reports.append(app.run(progress=lambda *_: None))
+            progress("Running day by day", DAYS - days_ago + 1, DAYS + 1)
+        delivered = app.deliver()
+        show_replay(reports, app.store.leads_table(live=True, limit=10))
+        folder = app.project.notifiers.file.folder if app.project.notifiers.file else directory
+        say(f"\n{delivered.sent:,} messages, as they would show in Slack and in a mail client: {folder}/index.html")
+    finally:
+        app.close()

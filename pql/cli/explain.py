@@ -1,0 +1,24 @@
+"""`pql explain LEAD`: every number, every reason, every message sent or withheld."""
+
+from typing import Annotated
+
+import typer
+
+from pql.cli.common import HERE, AsJson, AsOf, ProjectFolder, opened, print_json, read_instant
+
+
+def explain(
+    lead: Annotated[str, typer.Argument(help="A lead's id, name or domain.")],
+    project: ProjectFolder = HERE,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show each measure, verdict, point, criterion, grade, episode and message of a lead."""
+    from pql.cli.explained import show_explained
+
+    with opened(project) as app:
+        explained = app.explain(lead, as_of=read_instant(as_of) if as_of else None)
+    if as_json:
+        print_json(explained)
+    else:
+        show_explained(explained)

@@ -1,0 +1,52 @@
+"""The list of commands. Each is imported for its signature only; its work is imported when it runs."""
+
+import typer
+
+from pql.cli import (
+    check,
+    customers,
+    deliver,
+    demo,
+    explain,
+    init,
+    leads,
+    migrate,
+    notifications,
+    outcomes,
+    pause,
+    run,
+    serve,
+    version,
+)
+
+app = typer.Typer(
+    name="pql",
+    help="Find product-qualified leads in your usage tables, and tell the right rep.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+COMMANDS = (
+    init.init,
+    check.check,
+    demo.demo,
+    run.run,
+    deliver.deliver,
+    serve.serve,
+    explain.explain,
+    leads.leads,
+    customers.customers,
+    notifications.notifications,
+    outcomes.claim,
+    outcomes.snooze,
+    outcomes.reject,
+    outcomes.won,
+    outcomes.lost,
+    pause.pause,
+    pause.resume,
+    migrate.migrate,
+    version.version,
+)
+for command in COMMANDS:
+    app.command()(command)

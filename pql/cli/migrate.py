@@ -1,0 +1,12 @@
+"""`pql migrate`: bring the state database to this program's shape."""
+
+import os
+
+from pql.cli.common import HERE, ProjectFolder, say
+
+
+def migrate(project: ProjectFolder = HERE) -> None:
+    """Bring the state database to the shape that this version expects."""
+    from pql.app import migrate_state
+
+    say(migrate_state(project, os.environ))

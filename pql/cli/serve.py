@@ -1,0 +1,20 @@
+"""`pql serve`: all jobs on their schedules, until SIGTERM."""
+
+from pql.cli.common import HERE, ProjectFolder, note, opened
+
+
+def serve(project: ProjectFolder = HERE) -> None:
+    """Run the schedule until SIGTERM or Ctrl-C; what is being done is finished first."""
+    import signal
+    import threading
+
+    from pql.cli.logs import log_to_stderr
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log_to_stderr()
+    with opened(project) as app:
+        if app.project.delivery.mode == "off":
+            note("delivery.mode is off: everything is decided and shown, nothing is sent.")
+        app.serve(stop)

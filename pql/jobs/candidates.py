@@ -1,0 +1,163 @@
+"""What might be told in a run: episodes, moments, check-ins and drops in use, each with its facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pql.domain.calendar import Calendar, from_micros, to_micros
+from pql.domain.decisions import Candidate
+from pql.domain.definitions import Definitions
+from pql.domain.durations import Duration
+from pql.domain.evaluation import Evaluation
+from pql.domain.messages import Subject
+from pql.domain.moments import Moment, Urgency
+from pql.domain.rules import CheckIn, Customers
+from pql.store import episode_id
+from pql.warehouse import Warehouse
+
+# Rows may land late: each run looks this far behind the last one. Keys keep what was told from being told again.
+LATE = Duration.of_days(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A candidate with what its message is made of."""
+
+    candidate: Candidate
+    topic: str = ""
+    gate_holds: bool = True
+    moment: Moment | None = None
+    occurrence: Mapping[str, Any] = field(default_factory=dict)
+    check_in: CheckIn | None = None
+    use: tuple[float, float] = (0.0, 0.0)
+
+
+def episode_cases(open_episodes: pd.DataFrame, opened: Mapping[str, datetime], evaluation: Evaluation) -> list[Case]:
+    """Live episodes that nobody was told of yet, and those that open now: the highest score first."""
+    untold = open_episodes[open_episodes["told_at"].isna()] if len(open_episodes) else open_episodes
+    since = {str(lead_id): from_micros(at) for lead_id, at in untold["opened_at"].items()} if len(untold) else {}
+    episodes = {**since, **opened}
+    behaviour = evaluation.scores["behaviour"]
+    ranked = sorted(episodes, key=lambda lead_id: (-float(behaviour.get(lead_id, 0.0)), lead_id))
+    return [
+        Case(
+            candidate=Candidate(
+                subject=Subject.QUALIFICATION,
+                lead_id=lead_id,
+                key=f"episode:{episode_id(lead_id, episodes[lead_id])}",
+                urgency=Urgency.TODAY,
+                happened_at=episodes[lead_id],
+            )
+        )
+        for lead_id in ranked
+        if lead_id in behaviour.index
+    ]
+
+
+def moment_cases(
+    warehouse: Warehouse, definitions: Definitions, evaluation: Evaluation, *, last: datetime | None, as_of: datetime
+) -> list[Case]:
+    """The occurrences of all moments since shortly before the last run, the most urgent and latest first."""
+    since = from_micros(to_micros(last or as_of) - LATE.micros)
+    facts = gate_frame(evaluation)
+    cases = [
+        case
+        for moment in definitions.moments
+        for case in _occurrences(warehouse, moment, facts, since=since, as_of=as_of)
+    ]
+    order = {urgency: number for number, urgency in enumerate(Urgency)}
+    return sorted(
+        cases,
+        key=lambda case: (
+            order[case.candidate.urgency],
+            -to_micros(case.candidate.happened_at),
+            case.candidate.key,
+        ),
+    )
+
+
+def _occurrences(
+    warehouse: Warehouse, moment: Moment, facts: pd.DataFrame, *, since: datetime, as_of: datetime
+) -> list[Case]:
+    found = moment.pattern.find(warehouse.pattern_rows(moment, since=since, as_of=as_of))
+    found = found[found["lead_id"].isin(facts.index)]
+    gates = gate_holds(moment, facts, found)
+    return [
+        Case(
+            candidate=Candidate(
+                subject=Subject.MOMENT,
+                lead_id=str(row["lead_id"]),
+                key=f"moment:{moment.name}:{row['lead_id']}:{row['key']}",
+                urgency=moment.urgency,
+                happened_at=from_micros(float(row["at"])),
+                cooldown=moment.cooldown,
+            ),
+            topic=moment.name,
+            gate_holds=bool(holds),
+            moment=moment,
+            occurrence={str(name): value for name, value in row.items()},
+        )
+        for row, holds in zip(found.to_dict("records"), gates, strict=True)
+    ]
+
+
+def gate_frame(evaluation: Evaluation) -> pd.DataFrame:
+    """What `only_if` of a moment may ask: the leads' attributes, and fit, grade, tier and band."""
+    scores = evaluation.scores[["fit_grade", "grade", "tier", "band", "behaviour"]]
+    leads = evaluation.leads.drop(columns=[*scores.columns, "fit"], errors="ignore")
+    return leads.join(scores).assign(fit=scores["fit_grade"])
+
+
+def gate_holds(moment: Moment, facts: pd.DataFrame, found: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """For each occurrence whether all conditions of the moment's `only_if` hold for its lead."""
+    rows = facts.reindex(found["lead_id"])
+    holds = np.ones(len(rows), dtype=bool)
+    for name, condition in moment.only_if.items():
+        values = rows[name] if name in rows else pd.Series(None, index=rows.index, dtype=object)
+        holds &= condition.holds(values)
+    return holds
+
+
+def check_in_cases(customers: Customers, due: pd.DataFrame, known_leads: pd.Index) -> list[Case]:
+    """The check-ins that are due and undecided."""
+    by_name = {check_in.name: check_in for check_in in customers.check_ins}
+    return [
+        Case(
+            candidate=Candidate(
+                subject=Subject.CHECK_IN,
+                lead_id=str(row["lead_id"]),
+                key=f"check_in:{row['name']}:{row['lead_id']}:{int(row['due_at'])}",
+                urgency=Urgency.TODAY,
+                happened_at=from_micros(float(row["due_at"])),
+            ),
+            topic=str(row["name"]),
+            check_in=by_name[str(row["name"])],
+        )
+        for row in due.to_dict("records")
+        if row["name"] in by_name and row["lead_id"] in known_leads
+    ]
+
+
+def drop_cases(customers: Customers, use: pd.DataFrame, calendar: Calendar, *, as_of: datetime) -> list[Case]:
+    """The customers whose use fell by the alarming share."""
+    fell = use[(use["before"] > 0) & (use["before"] >= customers.drop_from)]
+    fell = fell[fell["now"] <= fell["before"] * (1 - customers.drop)]
+    return [
+        Case(
+            candidate=Candidate(
+                subject=Subject.USAGE_DROP,
+                lead_id=str(lead_id),
+                key=f"usage_drop:{lead_id}:{calendar.day_of(as_of)}",
+                urgency=Urgency.TODAY,
+                happened_at=as_of,
+                cooldown=customers.drop_cooldown,
+            ),
+            topic="usage_drop",
+            use=(float(now), float(before)),
+        )
+        for lead_id, now, before in zip(fell.index, fell["now"], fell["before"], strict=True)
+    ]

@@ -1,0 +1,167 @@
+"""Customers: who became one, how their use goes, and the check-ins that are due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from pql.domain.calendar import Calendar, from_micros, to_micros
+from pql.domain.definitions import Definitions
+from pql.domain.durations import Duration
+from pql.domain.measures.base import WindowedMeasure
+from pql.domain.rules import Customers
+from pql.jobs.candidates import Case, check_in_cases, drop_cases
+from pql.jobs.reading import customer_use
+from pql.store import CheckInRecord, ConversionRecord, EpisodeClosed, Store
+from pql.warehouse import Warehouse
+
+_USE_SPAN = Duration.of_days(14)  # between use now and use before, for measures without a window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """What a run found of customers.
+
+    Args:
+        fresh: Those who were not known to pay.
+        records: The fresh ones, and those whose use changed.
+        check_ins: New ones to remember, and those that this run decides.
+        cases: Check-ins that are due, and drops in use.
+    """
+
+    fresh: Sequence[ConversionRecord]
+    records: Sequence[ConversionRecord]
+    check_ins: Sequence[CheckInRecord]
+    cases: Sequence[Case]
+    known: int
+
+
+def follow(
+    warehouse: Warehouse,
+    store: Store,
+    definitions: Definitions,
+    leads: pd.DataFrame,
+    *,
+    as_of: datetime,
+    baseline: bool,
+) -> Followed:
+    """Look at all customers as of an instant."""
+    rules = definitions.customers
+    known = store.customers()
+    fresh = new_conversions(leads, known, as_of=as_of)
+    paying = {*map(str, known.index), *(row.lead_id for row in fresh)}
+    window = rules.use.window if isinstance(rules.use, WindowedMeasure) else _USE_SPAN
+    use = customer_use(
+        warehouse,
+        definitions,
+        sorted(paying & {*map(str, leads.index)}),
+        now=as_of,
+        before=as_of - timedelta(seconds=window.seconds),
+    )
+    new = schedule(rules, fresh, as_of=as_of, baseline=baseline)
+    due = pd.concat([store.check_ins(due_before=as_of, decided=False), _due(new, as_of)], ignore_index=True)
+    check_ins = check_in_cases(rules, due, leads.index)
+    drops = drop_cases(rules, use, Calendar(ZoneInfo(definitions.time_zone)), as_of=as_of)
+    return Followed(
+        fresh=fresh,
+        records=[*_changed(known, use, leads, as_of=as_of), *_with_use(fresh, use, as_of=as_of)],
+        check_ins=[*new, *(_decided(case, as_of) for case in check_ins)],
+        cases=[*check_ins, *drops],
+        known=len(paying),
+    )
+
+
+def new_conversions(leads: pd.DataFrame, customers: pd.DataFrame, *, as_of: datetime) -> list[ConversionRecord]:
+    """Leads that pay by now and were not known to."""
+    converted = leads["converted_at"].dropna()
+    fresh = converted[~converted.index.isin(customers.index) & (converted < to_micros(as_of))]
+    return [
+        ConversionRecord(lead_id=str(lead_id), converted_at=from_micros(float(at)), plan=_plan(leads, str(lead_id)))
+        for lead_id, at in fresh.items()
+    ]
+
+
+def closed_by_conversion(
+    fresh: Sequence[ConversionRecord], episodes: pd.DataFrame, cooldown: Duration, *, as_of: datetime
+) -> list[EpisodeClosed]:
+    """The live episodes of leads that converted."""
+    return [
+        EpisodeClosed(
+            lead_id=row.lead_id,
+            status="converted",
+            closed_at=as_of,
+            reason=f"became a paying customer on {row.converted_at:%Y-%m-%d}",
+            claimed=bool(episodes.at[row.lead_id, "claimed_by"]),
+            cooldown_until=as_of + timedelta(seconds=cooldown.seconds),
+            converted_at=row.converted_at,
+        )
+        for row in fresh
+        if row.lead_id in episodes.index
+    ]
+
+
+def schedule(
+    rules: Customers, fresh: Sequence[ConversionRecord], *, as_of: datetime, baseline: bool
+) -> list[CheckInRecord]:
+    """The check-ins of new customers. What was due before the first run is nobody's task any more."""
+    return [
+        CheckInRecord(
+            lead_id=customer.lead_id,
+            name=check_in.name,
+            due_at=(due := customer.converted_at + timedelta(seconds=check_in.after.seconds)),
+            decided_at=as_of if baseline and due <= as_of else None,
+        )
+        for customer in fresh
+        for check_in in rules.check_ins
+    ]
+
+
+def _due(check_ins: Sequence[CheckInRecord], as_of: datetime) -> pd.DataFrame:
+    rows = [
+        (row.lead_id, row.name, float(to_micros(row.due_at)))
+        for row in check_ins
+        if row.decided_at is None and row.due_at <= as_of
+    ]
+    return pd.DataFrame(rows, columns=["lead_id", "name", "due_at"]).astype({"due_at": float})
+
+
+def _decided(case: Case, as_of: datetime) -> CheckInRecord:
+    candidate = case.candidate
+    return CheckInRecord(lead_id=candidate.lead_id, name=case.topic, due_at=candidate.happened_at, decided_at=as_of)
+
+
+def _changed(known: pd.DataFrame, use: pd.DataFrame, leads: pd.DataFrame, *, as_of: datetime) -> list[ConversionRecord]:
+    now = use["now"].reindex(known.index)
+    moved = known[now.notna() & (now != known["use_now"])]
+    return [
+        ConversionRecord(
+            lead_id=str(lead_id),
+            converted_at=from_micros(float(at)),
+            plan=_plan(leads, str(lead_id)),
+            use_now=float(now[lead_id]),
+            use_at=as_of,
+        )
+        for lead_id, at in moved["converted_at"].items()
+    ]
+
+
+def _with_use(fresh: Sequence[ConversionRecord], use: pd.DataFrame, *, as_of: datetime) -> list[ConversionRecord]:
+    now = {str(lead_id): float(value) for lead_id, value in use["now"].dropna().items()}
+    return [
+        ConversionRecord(
+            lead_id=row.lead_id,
+            converted_at=row.converted_at,
+            plan=row.plan,
+            use_before=now.get(row.lead_id),
+            use_now=now.get(row.lead_id),
+            use_at=as_of,
+        )
+        for row in fresh
+    ]
+
+
+def _plan(leads: pd.DataFrame, lead_id: str) -> str:
+    plan = leads.at[lead_id, "plan"]
+    return plan if isinstance(plan, str) else ""

@@ -1,0 +1,210 @@
+"""The main job: read the usage, evaluate every lead, decide who is told, and remember all of it in one transaction."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pandas as pd
+
+from pql.config.settings import Project
+from pql.domain.evaluation import Evaluation, Outcome
+from pql.domain.messages import Subject
+from pql.domain.qualification import advance
+from pql.domain.routing import Route
+from pql.errors import PqlError
+from pql.jobs.candidates import Case, episode_cases, moment_cases
+from pql.jobs.compose import Briefing, baseline_alert
+from pql.jobs.customers import closed_by_conversion, follow
+from pql.jobs.reading import Progress, evaluated, read, silent
+from pql.jobs.results import counts_of, results_of
+from pql.jobs.tell import Told, alert_of, brief, decide_all, outbox_records, remember
+from pql.jobs.thought import Thought
+from pql.notify import Channel
+from pql.store import Committed, OutboxRecord, Store
+from pql.warehouse import Warehouse
+
+JOB = "run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What a run works with."""
+
+    project: Project
+    warehouse: Warehouse
+    store: Store
+    channels: Mapping[str, Channel]
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """What a run found and did, for people.
+
+    Args:
+        already_committed: The run had been done before: nothing was read or written, and the rest is empty.
+        baseline: It was the first run ever.
+        quality: Sentences about rows of the source that are not as they should be.
+        counts: leads, eligible, opened, closed, live, moments, conversions, notifications.
+        fired: For each signal how many leads it fired for.
+        told: How many decisions of each reason were taken, by the reason's name.
+        notifications: The messages.
+        committed: What was written; None for a dry run.
+    """
+
+    as_of: datetime
+    dry_run: bool = False
+    already_committed: bool = False
+    baseline: bool = False
+    quality: tuple[str, ...] = ()
+    counts: Mapping[str, int | float | str] = field(default_factory=dict)
+    fired: Mapping[str, int] = field(default_factory=dict)
+    opened: tuple[str, ...] = ()
+    told: Mapping[str, int] = field(default_factory=dict)
+    notifications: tuple[OutboxRecord, ...] = ()
+    committed: Committed | None = None
+    briefing: Briefing | None = None
+
+
+def detect(tools: Tools, *, as_of: datetime, dry_run: bool = False, progress: Progress = silent) -> RunReport:
+    """Run the main job as of an instant.
+
+    A run at the last committed `as_of` does nothing; an earlier one needs `dry_run`, which remembers nothing.
+
+    Raises:
+        RunConflict: Another run is under way, or `as_of` is before the last committed one.
+        WarehouseError: The usage cannot be read. The state is as it was.
+        StateError: The state cannot be written. The state is as it was.
+    """
+    last = tools.store.last_as_of(JOB)
+    if dry_run:
+        return report_of(think(tools, as_of=as_of, last=last, progress=progress), dry_run=True)
+    run = tools.store.begin_run(JOB, as_of, tools.clock())
+    if run.already_committed:
+        return RunReport(as_of=as_of, already_committed=True)
+    try:
+        with tools.store.alive(run, tools.clock):
+            thought = think(tools, as_of=as_of, last=last, progress=progress)
+            progress("Remembering", 0, 1)
+            committed = tools.store.commit_run(run, results_of(tools.project.definitions, thought), tools.clock())
+            progress("Remembering", 1, 1)
+    except BaseException as exc:
+        words = str(exc) if isinstance(exc, PqlError) else f"{type(exc).__name__}: {exc}"
+        tools.store.fail_run(run, words, tools.clock())
+        raise
+    return report_of(thought, dry_run=False, committed=committed)
+
+
+def think(tools: Tools, *, as_of: datetime, last: datetime | None, progress: Progress = silent) -> Thought:
+    """Read, evaluate and decide; write nothing.
+
+    Args:
+        tools: The project, the usage tables and what is remembered.
+        as_of: The instant.
+        last: The last committed run; None makes this one the baseline.
+        progress: Is told of each step.
+    """
+    project, store, warehouse = tools.project, tools.store, tools.warehouse
+    definitions, baseline = project.definitions, last is None
+    reading = read(warehouse, definitions, as_of=as_of, progress=progress)
+    progress("Evaluating leads", 0, 1)
+    evaluation = evaluated(project, reading)
+    progress("Evaluating leads", 1, 1)
+    episodes = store.open_episodes()
+    followed = follow(warehouse, store, definitions, reading.leads, as_of=as_of, baseline=baseline)
+    converted = closed_by_conversion(followed.fresh, episodes, definitions.qualification.cooldown, as_of=as_of)
+    transitions = advance(
+        store.hysteresis().drop(index=[row.lead_id for row in converted], errors="ignore"),
+        _qualifiable(evaluation, definitions.stages.customer),
+        definitions.qualification,
+        definitions.scoring.tiers,
+        as_of=as_of,
+    )
+    live = episodes.drop(index=[row.lead_id for row in converted]).drop(index=transitions.closed.index, errors="ignore")
+    progress("Looking for moments", 0, 1)
+    cases = [
+        *episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation),
+        *moment_cases(warehouse, definitions, evaluation, last=last, as_of=as_of),
+        *followed.cases,
+    ]
+    progress("Looking for moments", 1, 1)
+    memory = remember(store, project, cases, as_of=as_of)
+    told = decide_all(project, evaluation, cases, memory, baseline=baseline)
+    sent = [one for one in told if one.why.sends]
+    spoken = sorted({one.case.candidate.lead_id for one in sent} | {*transitions.opened})
+    briefing = brief(project, warehouse, evaluation, reading.users, spoken)
+    records = _messages(tools, briefing, sent, progress)
+    if baseline:
+        records |= _summary(tools, briefing, transitions.opened, cases, followed.known)
+    return Thought(
+        reading=reading,
+        evaluation=evaluation,
+        transitions=transitions,
+        followed=followed,
+        cases=cases,
+        told=told,
+        briefing=briefing,
+        records=records,
+        converted=converted,
+        baseline=baseline,
+        live=len(live) + len(transitions.opened),
+    )
+
+
+def _qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.DataFrame:
+    """The scores, with customers as not eligible: who pays is no lead any more."""
+    pays = evaluation.leads["stage"].isin(customer_stages)
+    return evaluation.scores.assign(
+        eligible=evaluation.scores["eligible"] & ~pays,
+        ineligible_why=evaluation.scores["ineligible_why"].where(~pays, "already a customer"),
+    )
+
+
+def _messages(
+    tools: Tools, briefing: Briefing, sent: Sequence[Told], progress: Progress
+) -> dict[str, Sequence[OutboxRecord]]:
+    records: dict[str, Sequence[OutboxRecord]] = {}
+    for number, told in enumerate(sent):
+        progress("Writing messages", number, len(sent))
+        candidate = told.case.candidate
+        alert = alert_of(briefing, told)
+        records[candidate.key] = outbox_records(
+            tools.project, tools.channels, alert, candidate.key, told.route, happened_at=candidate.happened_at
+        )
+    progress("Writing messages", len(sent), len(sent))
+    return records
+
+
+def _summary(
+    tools: Tools, briefing: Briefing, lead_ids: Sequence[str], cases: Sequence[Case], customers: int
+) -> dict[str, Sequence[OutboxRecord]]:
+    """The one message of the first run, to the fallback rep."""
+    routing = tools.project.definitions.routing
+    rep = next(rep for rep in routing.reps if rep.email.casefold() == routing.fallback.casefold())
+    chosen = Route(rep=rep, slack_channel="", path=(f"fallback: {rep.name}",))
+    behaviour = briefing.evaluation.scores["behaviour"].reindex([*lead_ids])
+    ranked = [str(lead_id) for lead_id in behaviour.sort_values(ascending=False, kind="stable").index]
+    moments = sum(case.candidate.subject is Subject.MOMENT for case in cases)
+    alert = baseline_alert(briefing, ranked, chosen, moments=moments, customers=customers)
+    key = f"baseline:{briefing.as_of.isoformat()}"
+    return {key: outbox_records(tools.project, tools.channels, alert, key, chosen, happened_at=briefing.as_of)}
+
+
+def report_of(thought: Thought, *, dry_run: bool, committed: Committed | None = None) -> RunReport:
+    """What a run found, for people."""
+    evaluation = thought.evaluation
+    fired = evaluation.verdicts.outcomes.eq(Outcome.FIRED).sum()
+    return RunReport(
+        as_of=evaluation.as_of,
+        dry_run=dry_run,
+        baseline=thought.baseline,
+        quality=thought.reading.quality.sentences(),
+        counts=counts_of(thought),
+        fired={str(name): int(number) for name, number in fired.items()},
+        opened=thought.transitions.opened,
+        told=Counter(told.why.name for told in thought.told),
+        notifications=tuple(record for records in thought.records.values() for record in records),
+        committed=committed,
+        briefing=thought.briefing,
+    )

@@ -1,0 +1,119 @@
+"""What a run reads from the usage tables, once: frames for the pure functions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from pql.config.settings import Project
+from pql.domain.calendar import to_micros
+from pql.domain.definitions import Definitions
+from pql.domain.evaluate import evaluate
+from pql.domain.evaluation import Evaluation
+from pql.domain.plan import Plan, PlanItem
+from pql.domain.verdicts import needed
+from pql.warehouse import DataQuality, Warehouse
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(_step: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The usage as of an instant.
+
+    Args:
+        leads: As `Warehouse.leads`.
+        users: As `Warehouse.users`, of all leads.
+        answers: As `Warehouse.answers`.
+        measured: One instant of `Plan.finish`, index `lead_id`.
+        quality: What the source's rows are like.
+    """
+
+    as_of: datetime
+    leads: pd.DataFrame
+    users: pd.DataFrame
+    answers: pd.DataFrame
+    measured: pd.DataFrame
+    quality: DataQuality
+
+
+def plan_of(definitions: Definitions) -> Plan:
+    """The measures of all signals."""
+    return Plan(lead=definitions.lead, items=needed(definitions.signals))
+
+
+def read(warehouse: Warehouse, definitions: Definitions, *, as_of: datetime, progress: Progress = silent) -> Reading:
+    """Read everything that an evaluation at `as_of` needs."""
+    steps = 4
+    progress("Reading accounts and users", 0, steps)
+    leads = warehouse.leads(as_of=as_of)
+    users = warehouse.users([*leads.index])
+    answers = warehouse.answers(as_of=as_of)
+    progress("Measuring usage", 1, steps)
+    measured = warehouse.measures(plan_of(definitions), [as_of], [*leads.index])
+    progress("Looking at the quality of the rows", 3, steps)
+    quality = warehouse.quality(as_of=as_of)
+    progress("Read", steps, steps)
+    return Reading(
+        as_of=as_of,
+        leads=leads,
+        users=users,
+        answers=answers,
+        measured=measured.droplevel("as_of"),
+        quality=quality,
+    )
+
+
+def read_lead(warehouse: Warehouse, definitions: Definitions, lead_id: str, *, as_of: datetime) -> Reading:
+    """Read what the evaluation of one lead needs: the same frames, of one row."""
+    leads = warehouse.leads(as_of=as_of)
+    measured = warehouse.measures(plan_of(definitions), [as_of], [lead_id])
+    answers = warehouse.answers(as_of=as_of)
+    return Reading(
+        as_of=as_of,
+        leads=leads.loc[[lead_id]],
+        users=warehouse.users([lead_id]),
+        answers=answers[answers["lead_id"] == lead_id],
+        measured=measured.droplevel("as_of"),
+        quality=DataQuality(),
+    )
+
+
+def evaluated(project: Project, reading: Reading, *, cuts: Mapping[str, Sequence[float]] | None = None) -> Evaluation:
+    """The evaluation of a reading.
+
+    Args:
+        project: For its definitions.
+        reading: The frames.
+        cuts: The cut points of percentile signals; None: from the reading's own leads.
+    """
+    return evaluate(
+        project.definitions,
+        reading.leads,
+        reading.users,
+        reading.answers,
+        reading.measured,
+        as_of=reading.as_of,
+        cuts=cuts,
+    )
+
+
+def customer_use(
+    warehouse: Warehouse, definitions: Definitions, lead_ids: Sequence[str], *, now: datetime, before: datetime
+) -> pd.DataFrame:
+    """The use of customers now and before, by the measure of `customers.use`.
+
+    Returns:
+        Index `lead_id`; `now`, `before` (NaN where not evaluated).
+    """
+    if not lead_ids:
+        return pd.DataFrame({"now": pd.Series(dtype=float), "before": pd.Series(dtype=float)})
+    plan = Plan(lead=definitions.lead, items=(PlanItem(name="use", measure=definitions.customers.use),))
+    measured = warehouse.measures(plan, [before, now], lead_ids)
+    used = measured["use"]
+    return pd.DataFrame({"now": used.xs(to_micros(now)), "before": used.xs(to_micros(before))})

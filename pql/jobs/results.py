@@ -1,0 +1,117 @@
+"""What a run found, as the records that the store writes in one transaction."""
+
+from datetime import timedelta
+
+import pandas as pd
+
+from pql.domain.decisions import Why
+from pql.domain.definitions import Definitions
+from pql.jobs.compose import fit_words, reasons
+from pql.jobs.tell import decision_records
+from pql.jobs.thought import Thought
+from pql.store import DecisionRecord, EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
+
+_COLUMNS_OF_THEIR_OWN = frozenset(
+    {"name", "domain", "plan", "stage", "owner_email", "success_owner_email", "created_at"}
+)
+# What never changes for a lead, or has its history in `subscriptions`, needs no validity.
+_WITHOUT_VALIDITY = frozenset({"created_at", "trial_ends_at", "converted_at"})
+
+
+def results_of(definitions: Definitions, thought: Thought) -> RunResults:
+    """What the store is asked to write."""
+    leads = thought.evaluation.leads
+    return RunResults(
+        definitions_hash=definitions.content_hash,
+        sources=definitions.sources,
+        evaluation=thought.evaluation,
+        shown=[str(column) for column in leads.columns if column not in _COLUMNS_OF_THEIR_OWN],
+        hysteresis=thought.transitions.state.loc[thought.transitions.changed],
+        opened=[_opened(thought, lead_id) for lead_id in thought.transitions.opened],
+        closed=[*thought.converted, *_left(definitions, thought)],
+        occurrences=_occurrences(thought),
+        decisions=_decisions(thought),
+        outbox=[record for records in thought.records.values() for record in records],
+        conversions=thought.followed.records,
+        check_ins=thought.followed.check_ins,
+        validity={"lead": _with_validity(leads)},
+        counts=counts_of(thought),
+    )
+
+
+def counts_of(thought: Thought) -> dict[str, int | float | str]:
+    """The figures that a run remembers of itself."""
+    return {
+        "leads": len(thought.evaluation.scores),
+        "eligible": int(thought.evaluation.scores["eligible"].sum()),
+        "opened": len(thought.transitions.opened),
+        "closed": len(thought.transitions.closed) + len(thought.converted),
+        "live": thought.live,
+        "moments": sum(case.moment is not None for case in thought.cases),
+        "conversions": len(thought.followed.fresh),
+        "notifications": sum(len(records) for records in thought.records.values()),
+    }
+
+
+def _with_validity(leads: pd.DataFrame) -> pd.DataFrame:
+    return leads[[column for column in leads.columns if column not in _WITHOUT_VALIDITY]]
+
+
+def _opened(thought: Thought, lead_id: str) -> EpisodeOpened:
+    scores, as_of = thought.evaluation.scores, thought.evaluation.as_of
+    shown = [
+        {"signal": reason.signal, "title": reason.title, "words": reason.words, "points": round(reason.points, 2)}
+        for reason in reasons(thought.briefing, lead_id)
+    ]
+    return EpisodeOpened(
+        lead_id=lead_id,
+        opened_at=as_of,
+        tier=str(scores.at[lead_id, "tier"]),
+        grade=str(scores.at[lead_id, "grade"]),
+        behaviour=float(str(scores.at[lead_id, "behaviour"])),
+        fit=float(str(thought.evaluation.fit.at[lead_id, "fit"])),
+        evidence={"reasons": shown, "fit": fit_words(thought.briefing, lead_id)},
+        told_at=as_of if thought.baseline else None,
+    )
+
+
+def _left(definitions: Definitions, thought: Thought) -> list[EpisodeClosed]:
+    as_of = thought.evaluation.as_of
+    cooldown = timedelta(seconds=definitions.qualification.cooldown.seconds)
+    return [
+        EpisodeClosed(
+            lead_id=str(lead_id), status="expired", closed_at=as_of, reason=str(why), cooldown_until=as_of + cooldown
+        )
+        for lead_id, why in thought.transitions.closed["why"].items()
+    ]
+
+
+def _occurrences(thought: Thought) -> list[OccurrenceRecord]:
+    return [
+        OccurrenceRecord(
+            moment=case.topic,
+            lead_id=case.candidate.lead_id,
+            key=str(case.occurrence["key"]),
+            at=case.candidate.happened_at,
+            user_id=_text(case.occurrence.get("user_id")),
+            count=int(case.occurrence["count"]),
+            feature=_text(case.occurrence.get("feature")),
+            detail=_text(case.occurrence.get("detail")),
+        )
+        for case in thought.cases
+        if case.moment is not None
+    ]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _decisions(thought: Thought) -> list[DecisionRecord]:
+    as_of = thought.evaluation.as_of
+    return [
+        record
+        for told in thought.told
+        if told.why is not Why.ALREADY_TOLD
+        for record in decision_records(told, thought.records.get(told.case.candidate.key, ()), as_of=as_of)
+    ]

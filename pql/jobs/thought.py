@@ -1,0 +1,37 @@
+"""All that a run found, before it is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pql.domain.evaluation import Evaluation
+from pql.domain.qualification import Transitions
+from pql.jobs.candidates import Case
+from pql.jobs.compose import Briefing
+from pql.jobs.customers import Followed
+from pql.jobs.reading import Reading
+from pql.jobs.tell import Told
+from pql.store import EpisodeClosed, OutboxRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thought:
+    """What one run read, found and decided.
+
+    Args:
+        records: The final messages by the key of what they are about.
+        converted: Live episodes that a conversion ends.
+        baseline: It is the first run ever.
+        live: How many episodes are live after it.
+    """
+
+    reading: Reading
+    evaluation: Evaluation
+    transitions: Transitions
+    followed: Followed
+    cases: Sequence[Case]
+    told: Sequence[Told]
+    briefing: Briefing
+    records: Mapping[str, Sequence[OutboxRecord]]
+    converted: Sequence[EpisodeClosed]
+    baseline: bool
+    live: int
