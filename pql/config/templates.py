@@ -7,7 +7,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pql.errors import ConfigError
 
-_TEXTS = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+
+def _blank(value: object) -> object:
+    # What is not known reads as nothing in a sentence, and not as "None".
+    return "" if value is None else value
+
+
+TEXTS = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_blank)
 
 
 def render_text(template: str, names: Mapping[str, object], *, what: str) -> str:
@@ -15,13 +21,13 @@ def render_text(template: str, names: Mapping[str, object], *, what: str) -> str
 
     Args:
         template: Jinja.
-        names: What the template sees.
+        names: What the template sees; None reads as nothing.
         what: What the template is, for the error: "the evidence of signal feature_breadth".
 
     Raises:
         ConfigError: The template does not compile, or asks for what is not there.
     """
     try:
-        return str(_TEXTS.from_string(template).render(names)).strip()
+        return str(TEXTS.from_string(template).render(names)).strip()
     except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
         raise ConfigError(f"{what} does not render: {exc}; run `pql check`") from exc

@@ -1,0 +1,147 @@
+"""config/stages.yml, routing.yml and customers.yml: what a lead is called, who is told, how customers are followed."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from pql.config.shapes.base import Conditions, Email, Name, Ratio, Shape, Text, Zone, form, positive, unique, wrong
+from pql.config.shapes.measures import MeasureIn
+from pql.domain.durations import Duration
+from pql.domain.rules import Channel, CheckIn, Customers, Rep, Routing, Stages, Territory
+
+SlackChannel = Annotated[str, form(r"#[^\s#]+|[CG][A-Z0-9]{6,}|", "a Slack channel, like '#sales' or its id")]
+
+
+class StageIn(Shape):
+    """A stage and when a lead is in it."""
+
+    stage: Name = Field(description="The stage.")
+    when: Conditions = Field(
+        min_length=1, description="Conditions on `plan`, `status`, `in_trial` (true or false) and `mrr`; all must hold."
+    )
+
+
+class StagesFile(Shape):
+    """How a lead's stage follows from its plan and subscription: the first rule that holds names it."""
+
+    stages: tuple[StageIn, ...] = Field(description="The rules, in order.")
+    otherwise: Name = Field(description="The stage where no rule holds.")
+    customer: tuple[Name, ...] = Field(default=("customer",), min_length=1, description="The stages of those who pay.")
+
+    def build(self) -> Stages:
+        """The domain's value."""
+        rules = tuple((one.stage, one.when) for one in self.stages)
+        return Stages(rules=rules, otherwise=self.otherwise, customer=self.customer)
+
+
+class RepIn(Shape):
+    """Somebody who is told about leads."""
+
+    email: Email = Field(description="The address; also how Slack finds the person.")
+    name: Text = Field(description="The name.")
+    team: str = Field(default="", description="The team.")
+    time_zone: Zone = Field(default="UTC", description="For quiet hours and the times in messages.")
+    slack_id: str = Field(default="", description="The Slack user id, where the address is another one there.")
+    active: bool = Field(default=True, description="False: gets nothing, and is skipped in turns.")
+
+    def build(self) -> Rep:
+        """The domain's value."""
+        return Rep(
+            email=self.email,
+            name=self.name,
+            team=self.team,
+            time_zone=self.time_zone,
+            slack_id=self.slack_id,
+            active=self.active,
+        )
+
+
+class TerritoryIn(Shape):
+    """Leads that meet all conditions go to these reps in turn."""
+
+    territory: Name = Field(description="The name; unique.")
+    when: Conditions = Field(min_length=1, description="Conditions on the lead's attributes; all must hold.")
+    reps: tuple[Email, ...] = Field(min_length=1, description="The reps, by address; each in turn.")
+    slack_channel: SlackChannel = Field(default="", description="A team channel that is told too.")
+
+
+class ChannelsIn(Shape):
+    """The channels by urgency."""
+
+    now: tuple[Channel, ...] = Field(default=(), description="For what cannot wait.")
+    today: tuple[Channel, ...] = Field(default=(), description="For what should be known today.")
+    digest: tuple[Channel, ...] = Field(default=(), description="For the daily summary.")
+
+
+class RoutingFile(Shape):
+    """Who is told: the lead's owner if active, else the first territory that matches, else the fallback."""
+
+    reps: Annotated[tuple[RepIn, ...], unique("reps", "email", lambda entry: str(entry.email).casefold())] = Field(
+        default=(), description="The reps; may be left out where sql/reps.sql lists them."
+    )
+    territories: Annotated[
+        tuple[TerritoryIn, ...], unique("territories", "territory", lambda entry: str(entry.territory))
+    ] = Field(default=(), description="Who gets which leads; the first that matches.")
+    fallback: Email = Field(description="The rep who gets what nobody else does.")
+    channels: ChannelsIn = Field(description="The channels by urgency: `now`, `today`, `digest`.")
+    max_per_rep_a_day: Annotated[int, Field(ge=1)] = Field(
+        default=10, description="A rep's budget of messages a day; what is over goes to the digest."
+    )
+
+    def build(self) -> Routing:
+        """The domain's value."""
+        return Routing(
+            reps=tuple(one.build() for one in self.reps),
+            territories=tuple(
+                Territory(name=one.territory, when=one.when, reps=one.reps, slack_channel=one.slack_channel)
+                for one in self.territories
+            ),
+            fallback=self.fallback,
+            channels={"now": self.channels.now, "today": self.channels.today, "digest": self.channels.digest},
+            max_per_rep_a_day=self.max_per_rep_a_day,
+        )
+
+
+class CheckInIn(Shape):
+    """A day in a customer's life to ask how it goes."""
+
+    check_in: Name = Field(description="The name; unique.")
+    after: Annotated[Duration, positive("a check-in")] = Field(description="How long after the conversion; whole days.")
+    ask: Text = Field(description="What to ask.")
+
+
+def _whole_days(check_ins: tuple[CheckInIn, ...]) -> tuple[CheckInIn, ...]:
+    for number, one in enumerate(check_ins):
+        try:
+            _ = one.after.whole_days
+        except ValueError as exc:
+            raise wrong("C016", str(exc), at=(number, "after")) from exc
+    return check_ins
+
+
+class CustomersFile(Shape):
+    """How converted leads are followed."""
+
+    converts: tuple[Text, ...] = Field(
+        default=("active",), min_length=1, description="The subscription statuses that pay."
+    )
+    use: MeasureIn = Field(description="The measure by which use now is compared with use before; as in a signal.")
+    drop: Annotated[Ratio, Field(gt=0)] = Field(description="The share of use lost (0 to 1) that alarms.")
+    drop_cooldown: Duration = Field(default=Duration.of_days(30), description="After an alarm, no other for so long.")
+    success_fallback: Email = Field(description="Who is told where the account names no success owner.")
+    check_ins: Annotated[
+        tuple[CheckInIn, ...],
+        unique("check-ins", "check_in", lambda entry: str(entry.check_in)),
+        AfterValidator(_whole_days),
+    ] = Field(default=(), description="When to ask how it goes.")
+
+    def build(self) -> Customers:
+        """The domain's value."""
+        return Customers(
+            check_ins=tuple(CheckIn(name=one.check_in, after=one.after, ask=one.ask) for one in self.check_ins),
+            use=self.use,
+            drop=self.drop,
+            success_fallback=self.success_fallback,
+            converts=self.converts,
+            drop_cooldown=self.drop_cooldown,
+        )

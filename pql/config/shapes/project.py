@@ -1,0 +1,106 @@
+"""config/pql.yml: connections, schedules, delivery."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from pql.config.settings import DeliverySettings, Schedules, StateSettings
+from pql.config.shapes.base import Name, Schedule, Shape, Text, Zone, wrong
+from pql.domain.partials import Level
+
+STATE_ENGINES = ("sqlite", "postgresql")
+
+
+def _url(text: str) -> str:
+    # Never repeated: an address may hold a password.
+    scheme, separator, _ = text.partition("://")
+    if not separator or not scheme.replace("+", "").replace("_", "").isalnum():
+        raise wrong("C072", "the address is no database URL", "like duckdb:///data/usage.duckdb or postgresql://...")
+    return text
+
+
+def _state_url(text: str) -> str:
+    engine = _url(text).partition(":")[0].partition("+")[0]
+    if engine not in STATE_ENGINES:
+        message = f"'{engine}' cannot hold the state"
+        raise wrong("C072", message, "sqlite:///var/state.db or postgresql+psycopg://...")
+    return text
+
+
+class UsageIn(Shape):
+    """Where the usage lies and how it is read."""
+
+    url: Annotated[str, AfterValidator(_url)] = Field(
+        description="A SQLAlchemy URL; relative DuckDB and SQLite paths start at the project's folder."
+    )
+    files: dict[Name, Text] = Field(
+        default={}, description="Views over Parquet or CSV files by name, for DuckDB: `events: data/events/*.parquet`."
+    )
+    naive_time_zone: Zone = Field(default="UTC", description="The zone of timestamps that bear none.")
+    variables: dict[Name, Any] = Field(default={}, description="What the SQL's Jinja sees beside `start` and `end`.")
+
+
+class StateIn(Shape):
+    """Where we remember."""
+
+    url: Annotated[str, AfterValidator(_state_url)] = Field(description="A SQLAlchemy URL of SQLite or PostgreSQL.")
+
+    def build(self) -> StateSettings:
+        """The domain's value."""
+        return StateSettings(url=self.url)
+
+
+class AddressesIn(Shape):
+    """An address for each channel."""
+
+    slack: str | None = Field(default=None, description="A Slack channel, or an address of a Slack user.")
+    email: str | None = Field(default=None, description="An email address.")
+    file: str | None = Field(default=None, description="A name; the file channel writes it down.")
+
+    def build(self) -> dict[str, str]:
+        """The addresses that are given."""
+        return {name: str(address) for name, address in self if address}
+
+
+class DeliveryIn(Shape):
+    """Whether anything is sent."""
+
+    mode: Literal["off", "redirect", "on"] = Field(
+        default="off",
+        description="off: all is decided and shown, nothing sent; redirect: all goes to the addresses below.",
+    )
+    redirect: AddressesIn = Field(default=AddressesIn(), description="Where everything goes in the mode redirect.")
+    operator: AddressesIn = Field(
+        default=AddressesIn(), description="Whom to tell when the program itself has trouble."
+    )
+
+    def build(self) -> DeliverySettings:
+        """The domain's value."""
+        return DeliverySettings(mode=self.mode, redirect=self.redirect.build(), operator=self.operator.build())
+
+
+class SchedulesIn(Shape):
+    """When `pql serve` does what: an interval, or a cron expression in the project's time zone."""
+
+    run: Schedule = Field(default="15 minutes", description="Measure, score, decide.")
+    deliver: Schedule = Field(default="10 seconds", description="Send what waits in the outbox.")
+    check_in: Schedule = Field(default="0 8 * * *", description="Look after customers.")
+
+    def build(self) -> Schedules:
+        """The domain's value."""
+        return Schedules(run=self.run, deliver=self.deliver, check_in=self.check_in)
+
+
+class ProjectFile(Shape):
+    """The project: its name and zone, its databases, when it runs and whether it sends."""
+
+    project: Text = Field(description="The company's name, shown in messages.")
+    time_zone: Zone = Field(description="The zone whose calendar days count.")
+    lead: Level = Field(default=Level.ACCOUNT, description="What a lead is: `account`, `user` or `company`.")
+    usage: UsageIn = Field(description="Where the usage lies.")
+    state: StateIn = Field(description="Where we remember.")
+    delivery: DeliveryIn = Field(default=DeliveryIn(), description="Whether anything is sent.")
+    schedules: SchedulesIn = Field(default=SchedulesIn(), description="When `pql serve` does what.")
+    links: dict[Text, Text] = Field(
+        default={}, description="Jinja templates of URLs by label, shown under each message; they see `lead`."
+    )
