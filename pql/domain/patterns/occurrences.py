@@ -14,7 +14,9 @@ Micros = npt.NDArray[np.int64]
 def occurrences(found: pd.DataFrame, rows: PatternRows) -> pd.DataFrame:
     """What was found, with exactly the columns of `OCCURRENCE_COLUMNS`, sorted, in [since, as_of) only."""
     complete = found.reindex(columns=list(OCCURRENCE_COLUMNS)) if len(found) else none_found()
-    complete = complete.astype({"at": "int64", "count": "int64"})
+    # One type a column, found something or not, so that the frames of several runs go together.
+    numbers = ("at", "count")
+    complete = complete.astype({column: "int64" if column in numbers else "str" for column in OCCURRENCE_COLUMNS})
     new = complete[(complete["at"] >= rows.since) & (complete["at"] < rows.as_of)]
     return new.sort_values(["at", "lead_id", "key"], ignore_index=True)
 
