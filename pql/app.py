@@ -19,7 +19,8 @@ from pql.jobs.explain import Explained, explain, known_lead
 from pql.jobs.reading import Progress, silent
 from pql.jobs.serve import serve
 from pql.notify import Channel, open_channels
-from pql.store import OutcomeKind, OutcomeResult, Store, migrate, open_store
+from pql.store import Store, migrate, open_store
+from pql.store.records import OutcomeKind, OutcomeResult
 from pql.warehouse import Warehouse, open_warehouse
 
 
@@ -154,7 +155,7 @@ def check_project(folder: Path, environ: Mapping[str, str], *, source: bool = Tr
     return check_source(load(folder, environ))
 
 
-def migrate_state(folder: Path, environ: Mapping[str, str]) -> str:
-    """Bring the state database to this program's shape; says what was done."""
+def migrate_state(folder: Path, environ: Mapping[str, str]) -> Sequence[str]:
+    """Bring the state database to this program's shape; names the steps that were done."""
     project = load(folder, environ)
     return migrate(project.state, project.folder)

@@ -9,4 +9,8 @@ def migrate(project: ProjectFolder = HERE) -> None:
     """Bring the state database to the shape that this version expects."""
     from pql.app import migrate_state
 
-    say(migrate_state(project, os.environ))
+    steps = migrate_state(project, os.environ)
+    for step in steps:
+        say(f"Done: {step}")
+    if not steps:
+        say("The state database is up to date.")

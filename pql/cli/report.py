@@ -37,7 +37,8 @@ def show_report(report: "RunReport") -> None:
         say(f"The run as of {report.as_of:%Y-%m-%d %H:%M} UTC was done before: nothing to do.")
         return
     counts = report.counts
-    say(f"As of {report.as_of:%Y-%m-%d %H:%M} UTC{', a dry run: nothing is remembered' if report.dry_run else ''}")
+    kind = ", a dry run: nothing is remembered" if report.dry_run else ""
+    say(f"As of {report.as_of:%Y-%m-%d %H:%M} UTC{kind}")
     say(f"  {_many(counts['leads'])} leads, {_many(counts['eligible'])} of them eligible")
     say(f"  {_many(sum(report.fired.values()))} signals fired, {_many(counts['moments'])} moments")
     say(

@@ -16,7 +16,7 @@ from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Subject
 from pql.domain.moments import Moment, Urgency
 from pql.domain.rules import CheckIn, Customers
-from pql.store import episode_id
+from pql.store.records import episode_id
 from pql.warehouse import Warehouse
 
 # Rows may land late: each run looks this far behind the last one. Keys keep what was told from being told again.

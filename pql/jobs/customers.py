@@ -14,7 +14,8 @@ from pql.domain.measures.base import WindowedMeasure
 from pql.domain.rules import Customers
 from pql.jobs.candidates import Case, check_in_cases, drop_cases
 from pql.jobs.reading import customer_use
-from pql.store import CheckInRecord, ConversionRecord, EpisodeClosed, Store
+from pql.store import Store
+from pql.store.records import CheckInRecord, ConversionRecord, EpisodeClosed
 from pql.warehouse import Warehouse
 
 _USE_SPAN = Duration.of_days(14)  # between use now and use before, for measures without a window
@@ -140,7 +141,7 @@ def _changed(known: pd.DataFrame, use: pd.DataFrame, leads: pd.DataFrame, *, as_
             lead_id=str(lead_id),
             converted_at=from_micros(float(at)),
             plan=_plan(leads, str(lead_id)),
-            use_now=float(now[lead_id]),
+            use_now=float(str(now.at[lead_id])),
             use_at=as_of,
         )
         for lead_id, at in moved["converted_at"].items()

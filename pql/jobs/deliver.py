@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pql.domain.durations import Duration
 from pql.errors import DeliveryError
 from pql.notify import Channel, Pacing, next_attempt
-from pql.store import Leased, Store
+from pql.store import Store
+from pql.store.records import Leased
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from pql.jobs.results import counts_of, results_of
 from pql.jobs.tell import Told, alert_of, brief, decide_all, outbox_records, remember
 from pql.jobs.thought import Thought
 from pql.notify import Channel
-from pql.store import Committed, OutboxRecord, Store
+from pql.store import Store
+from pql.store.records import Committed, OutboxRecord
 from pql.warehouse import Warehouse
 
 JOB = "run"

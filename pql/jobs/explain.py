@@ -15,7 +15,8 @@ from pql.jobs.compose import people
 from pql.jobs.detect import JOB, Tools
 from pql.jobs.reading import evaluated, read_lead
 from pql.jobs.tell import brief
-from pql.store import Attempt, Episode, LeadRecord, Notification, Outcome, RunRecord, Store, StoredDecision
+from pql.store import Store
+from pql.store.records import Attempt, Episode, LeadRecord, Notification, Outcome, RunRecord, StoredDecision
 
 
 class LeadUnknown(PqlError):

@@ -9,7 +9,7 @@ from pql.domain.definitions import Definitions
 from pql.jobs.compose import fit_words, reasons
 from pql.jobs.tell import decision_records
 from pql.jobs.thought import Thought
-from pql.store import DecisionRecord, EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
+from pql.store.records import DecisionRecord, EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
 
 _COLUMNS_OF_THEIR_OWN = frozenset(
     {"name", "domain", "plan", "stage", "owner_email", "success_owner_email", "created_at"}

@@ -30,7 +30,8 @@ from pql.jobs.compose import (
     usage_drop_alert,
 )
 from pql.notify import Channel
-from pql.store import DecisionRecord, OutboxRecord, Store
+from pql.store import Store
+from pql.store.records import DecisionRecord, OutboxRecord
 from pql.warehouse import Warehouse
 
 # For how long a message is worth sending, when its channel does not answer.

@@ -10,7 +10,7 @@ from pql.jobs.compose import Briefing
 from pql.jobs.customers import Followed
 from pql.jobs.reading import Reading
 from pql.jobs.tell import Told
-from pql.store import EpisodeClosed, OutboxRecord
+from pql.store.records import EpisodeClosed, OutboxRecord
 
 
 @dataclass(frozen=True, kw_only=True)
