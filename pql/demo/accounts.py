@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from pql.demo.names import company_names
+from pql.demo.names import company_names, odd_names
 from pql.demo.places import COUNTRIES, zones_of
 from pql.demo.scope import Bools, Floats, Ints, Scope, pick, squash
 
@@ -136,8 +136,6 @@ def _kinds(n: int, rng: np.random.Generator) -> Ints:
 def _companies(kind: Ints, rng: np.random.Generator) -> _Companies:
     n = len(kind)
     names, labels = company_names(n, rng)
-    endings = np.where(rng.random(n) < 0.8, ".example", ".test")
-    domains = [label + str(ending) for label, ending in zip(labels, endings, strict=True)]
     first = np.arange(n)
     sisters = np.flatnonzero((rng.random(n) < 0.07) & (kind == Kind.COMPANY) & (first > 20))
     mothers = rng.choice(np.flatnonzero(kind == Kind.COMPANY)[:20], size=len(sisters))
@@ -145,7 +143,12 @@ def _companies(kind: Ints, rng: np.random.Generator) -> _Companies:
     nearby = np.array([np.flatnonzero(kind[:place] == Kind.COMPANY)[-1] for place in sisters], dtype=np.int64)
     first[sisters] = np.where(rng.random(len(sisters)) < 0.1, mothers, nearby)
     first = first[first[first[first]]]
-    for place in sisters:
+    alone = (kind == Kind.COMPANY) & (first == np.arange(n))
+    for place, (name, label) in odd_names(np.flatnonzero(alone), rng).items():
+        names[place], labels[place] = name, label
+    endings = np.where(rng.random(n) < 0.8, ".example", ".test")
+    domains = [label + str(ending) for label, ending in zip(labels, endings, strict=True)]
+    for place in sisters.tolist():
         names[place] = f"{names[first[place]][:200]} {('Europe', 'Americas', 'Research', 'IT', 'Sales')[place % 5]}"
         domains[place] = domains[first[place]]
     _name_the_rest(kind, names, domains, rng)

@@ -89,7 +89,7 @@ class Simulation:
         self.asked += 0.2 * heat(touches, WHITE_PAPER, n, days, 7.0)
         self.vigour = np.zeros((n, days))
         self.occasions = {name: np.zeros((n, days), dtype=np.int64) for name in _OCCASIONS}
-        self.old_projects = np.where(accounts.created < 0, self.rng.poisson(2.0, n), 0)
+        self.old_projects = np.where(accounts.created < 0, np.minimum(self.rng.poisson(2.0, n), FREE_PROJECTS), 0)
         self.projects = self.old_projects.copy()
         self.mood = self.rng.normal(0, 0.35, n)
         self.use, self.walls, self.looks, self.spent = (np.zeros(n) for _ in range(4))

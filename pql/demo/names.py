@@ -16,8 +16,8 @@ _FIRST = _words(
     "Clover Cobalt Coral Copper Crane Crest Delta Dune Ember Falcon Fern Field Flint Fjord Forge Glade Granite Green "
     "Harbor Hazel Heron High Indigo Iron Jade Juniper Kestrel Lake Lantern Larch Lark Linden Lunar Maple Marble Meadow "
     "Mint Mosaic North Oak Ocean Olive Onyx Opal Orchard Otter Pebble Pine Plum Prairie Quartz Quill Raven Reef Ridge "
-    "River Rowan Saffron Sage Silver Slate Solar Spruce Stone Summit Swift Tall Terra Thistle Tidal Timber Umber Valley Vela "
-    "Violet Walnut West Willow Winter Wren Yarrow Zephyr"
+    "River Rowan Saffron Sage Silver Slate Solar Spruce Stone Summit Swift Tall Terra Thistle Tidal Timber Umber "
+    "Valley Vela Violet Walnut West Willow Winter Wren Yarrow Zephyr"
 )
 _SECOND = _words(
     "bay beam bloom board box bricks brook cart cast circle cloud craft dock drive edge farm fleet flow forge gate "
@@ -90,7 +90,7 @@ SENIOR = frozenset(
 
 
 def company_names(count: int, rng: np.random.Generator) -> tuple[list[str], list[str]]:
-    """Names of companies and the first labels of their domains, which are unique; nasty ones stand among the rest."""
+    """Plain names of companies and the first labels of their domains, which are unique."""
     pairs = len(_FIRST) * len(_SECOND)
     order = rng.permutation(pairs)
     legal = pick(rng, np.ones(len(_LEGAL)), count)
@@ -101,11 +101,14 @@ def company_names(count: int, rng: np.random.Generator) -> tuple[list[str], list
         word = _FIRST[first] + _SECOND[second]
         names.append(f"{word}{_LEGAL[legal[number]]}{f' {turn + 1}' if turn else ''}")
         labels.append(f"{word.lower()}{turn + 1 if turn else ''}")
-    special = (*_NASTY, *_FOREIGN)
-    places = rng.choice(count, size=min(len(special), count // 3), replace=False)
-    for place, (name, label) in zip(places, special, strict=False):
-        names[place], labels[place] = name, label
     return names, labels
+
+
+def odd_names(places: Ints, rng: np.random.Generator) -> dict[int, tuple[str, str]]:
+    """Foreign names, and such as break messages and pages, with their labels, for some of the places."""
+    special = (*_NASTY, *_FOREIGN)
+    chosen = rng.permutation(places)[: min(len(special), len(places) // 3)]
+    return {int(place): pair for place, pair in zip(chosen, special, strict=False)}
 
 
 def people(count: int, rng: np.random.Generator) -> tuple[list[str], list[str]]:

@@ -45,7 +45,9 @@ def happen(scope: Scope, accounts: Accounts, members: Members, course: Course, s
     parts.append(_set_up(scope, accounts, members))
     parts.append(_syncs(scope, course))
     parts.append(_calls(scope, accounts, course))
-    return Log.concat(parts)
+    log = Log.concat(parts)
+    # What is spread over a whole day may fall before the sign-up on the first.
+    return log.take(log.at > scope.micros(accounts.created)[log.account])
 
 
 def _counted(scene: _Scene, name: str) -> Log:
