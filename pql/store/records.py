@@ -81,8 +81,8 @@ class EpisodeClosed:
 
     Args:
         reason: In words, for people.
-        claimed: Whether the run saw it as held by a rep. An episode that the run saw free, and a rep took since,
-            does not expire.
+        unless_claimed: Only an episode that nobody holds is closed: one that a rep took since the run read it
+            stays (`qualification.Closing.EXPIRED`).
         cooldown_until: No new episode opens before.
         converted_at: For `converted`; the lead time runs from the opening to it (never below 0).
     """
@@ -91,7 +91,7 @@ class EpisodeClosed:
     status: Literal["converted", "expired", "rejected", "lost"]
     closed_at: datetime
     reason: str
-    claimed: bool = False
+    unless_claimed: bool = False
     cooldown_until: datetime | None = None
     converted_at: datetime | None = None
 
@@ -329,8 +329,10 @@ class LeadRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRecord:
-    """One step of a lead's history; written when eligibility, fit grade, band, grade, tier or the whole-number
-    score changed."""
+    """One step of a lead's history.
+
+    Written when eligibility, fit grade, band, grade, tier or the score as a whole number changed.
+    """
 
     lead_id: str
     as_of: datetime

@@ -1,13 +1,15 @@
 """The one door to what the program remembers; each method is one transaction."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from threading import Event, Thread
 
 import pandas as pd
 
 from pql.domain.durations import Duration
-from pql.store import bookkeeping, commit, erasure, episodes, leads, outbox, reading, runs
+from pql.errors import StateError
+from pql.store import commit, episodes, erasure, leads, outbox, outcomes, reading, runs, settings, validity
 from pql.store.engine import Database
 from pql.store.records import (
     Attempt,
@@ -28,6 +30,7 @@ from pql.store.records import (
     ScoreRecord,
     StoredDecision,
 )
+from pql.store.values import clean, micros
 
 RUN_LEASE = Duration(120)  # a run that gave no sign of life for so long has died
 COOLDOWN = Duration.of_days(30)
@@ -51,6 +54,8 @@ class Store:
 
     def last_as_of(self, job: str) -> datetime | None:
         """The `as_of` of the last committed run of a job; None before the first."""
+        with self._database.reads() as connection:
+            return runs.last_as_of(connection, job)
 
     def begin_run(self, job: str, as_of: datetime, now: datetime, *, lease: Duration = RUN_LEASE) -> Run:
         """Take the lock of a job until `now` + `lease`.
@@ -64,13 +69,32 @@ class Store:
             RunConflict: Another run of this job holds the lock (says which, since when), or `as_of` is before the
                 last committed one.
         """
+        with self._database.writes() as connection:
+            return runs.begin(connection, job, as_of, now, lease)
 
     def heartbeat(self, run: Run, now: datetime, *, lease: Duration = RUN_LEASE) -> bool:
         """Keep the lock until `now` + `lease`; False if another run has it."""
+        with self._database.writes() as connection:
+            return runs.heartbeat(connection, run, now, lease)
 
     @contextmanager
     def alive(self, run: Run, clock: Callable[[], datetime], *, lease: Duration = RUN_LEASE) -> Iterator[None]:
         """Send heartbeats from a thread, every quarter of the lease, while the block runs."""
+        done = Event()
+
+        def beat() -> None:
+            while not done.wait(runs.beat(lease)):
+                # What hinders one sign of life may be over at the next; the commit asks for the lock anyway.
+                with suppress(StateError):
+                    self.heartbeat(run, clock(), lease=lease)
+
+        beating = Thread(target=beat, name="pql-heartbeat", daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            done.set()
+            beating.join()
 
     def commit_run(self, run: Run, results: RunResults, now: datetime) -> Committed:
         """Write all that a run found in one transaction, mark it as done and give up its lock.
@@ -79,23 +103,35 @@ class Store:
             RunConflict: Another run took the lock over meanwhile.
             StateError: Nothing was written; the run still holds its lock, for `fail_run`.
         """
+        with self._database.writes() as connection:
+            return commit.write(connection, run, results, now, RUN_LEASE)
 
     def fail_run(self, run: Run, error: str, now: datetime) -> None:
         """Mark a run as failed and give up its lock; nothing happens if another took it over."""
+        with self._database.writes() as connection:
+            runs.fail(connection, run, error, now)
 
     def run(self, run_id: str) -> RunRecord | None:
         """A run by its id."""
+        with self._database.reads() as connection:
+            return next(iter(runs.read(connection, run_id=run_id)), None)
 
     def runs(self, *, job: str | None = None, limit: int = 20) -> list[RunRecord]:
         """The latest runs, the newest first."""
+        with self._database.reads() as connection:
+            return runs.read(connection, job=job, limit=limit)
 
     def definition_sources(self, content_hash: str) -> tuple[tuple[str, str], ...]:
         """The files (path, text) of the definitions with that hash; empty if unknown."""
+        with self._database.reads() as connection:
+            return runs.sources_of(connection, content_hash)
 
     # --- leads --------------------------------------------------------------------------------------------------
 
     def lead(self, lead_id: str) -> LeadRecord | None:
         """A lead as the last run left it; None if no run ever saw it."""
+        with self._database.reads() as connection:
+            return leads.read(connection, lead_id)
 
     def leads_table(
         self,
@@ -115,21 +151,38 @@ class Store:
             fit, coverage, fit_grade, behaviour, band, grade, tier, updated_at (microseconds), and of the live episode
             `status` ("" without one), `opened_at`, `claimed_by`.
         """
+        wanted = {"tier": tiers, "stage": stages, "grade": grades}
+        with self._database.reads() as connection:
+            return leads.table(
+                connection, wanted=wanted, owner_email=owner_email, eligible=eligible, live=live, limit=limit
+            )
 
     def score_history(self, lead_id: str) -> list[ScoreRecord]:
         """The steps of a lead's history, the oldest first."""
+        with self._database.reads() as connection:
+            return leads.history(connection, lead_id)
 
     def find_leads(self, text: str, *, limit: int = 10) -> list[Found]:
         """Leads by id, name or domain: exact ones if any, else those that contain the text, else near ones."""
+        with self._database.reads() as connection:
+            return leads.find(connection, text, limit)
 
     # --- episodes and outcomes ----------------------------------------------------------------------------------
 
     def episodes(self, lead_id: str) -> list[Episode]:
         """All episodes of a lead, the newest first."""
+        with self._database.reads() as connection:
+            return episodes.read(connection, lead_id)
 
     def open_episodes(self) -> pd.DataFrame:
-        """The live episodes: index `lead_id`; episode_id, opened_at, status, tier, grade, behaviour, fit,
-        claimed_by, claimed_at, snoozed_until, told_at."""
+        """The live episodes.
+
+        Returns:
+            Index `lead_id`; episode_id, opened_at, status, tier, grade, behaviour, fit, claimed_by, claimed_at,
+            snoozed_until, told_at.
+        """
+        with self._database.reads() as connection:
+            return episodes.open_table(connection)
 
     def hysteresis(self) -> pd.DataFrame:
         """What `pql.domain.qualification.advance` reads, for every lead that has any of it.
@@ -138,8 +191,10 @@ class Store:
             Index `lead_id`, sorted; `open` (bool), `opened_at`, `above_since`, `below_since`, `cooldown_until`
             (microseconds, NaN), `claimed` (bool: claimed or accepted).
         """
+        with self._database.reads() as connection:
+            return episodes.hysteresis(connection)
 
-    def record_outcome(
+    def record_outcome(  # noqa: PLR0917 - it is spoken as a sentence: lead, kind, by whom, when, why, until when
         self,
         lead_id: str,
         kind: OutcomeKind,
@@ -154,42 +209,63 @@ class Store:
 
         The same by the same rep again changes nothing (`changed` is False).
 
-        Args:
-            until: For snooze: when the lead comes back; after `at`.
-            cooldown: How long no new episode opens after a closing one (`qualification.cooldown`).
+        `until` is for snooze: when the lead comes back. `cooldown` (`qualification.cooldown`) is how long no new
+        episode opens after one was closed.
 
         Raises:
             OutcomeRefused: There is no live episode, another rep holds it, or the snooze has no end.
         """
+        said = outcomes.Said(kind=kind, by=by.strip().lower(), at=at, reason=clean(reason), until=until)
+        with self._database.writes() as connection:
+            return outcomes.record(connection, lead_id, said, cooldown)
 
     def outcomes(self, lead_id: str | None = None, *, since: datetime | None = None) -> list[Outcome]:
         """Outcomes, the newest first."""
+        with self._database.reads() as connection:
+            return outcomes.read(connection, lead_id, since)
 
     # --- moments and decisions ----------------------------------------------------------------------------------
 
     def known_occurrences(self, keys: Collection[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
         """Those of (moment, lead_id, key) that are stored already."""
+        with self._database.reads() as connection:
+            return reading.known_occurrences(connection, keys)
 
     def told_keys(self, step_keys: Collection[str]) -> set[str]:
         """Those of the step keys that were told (decision `sent`)."""
+        with self._database.reads() as connection:
+            return reading.told_keys(connection, step_keys)
 
     def last_told(self, lead_ids: Collection[str] | None = None) -> pd.DataFrame:
-        """When each lead was last told about: columns lead_id, subject, topic, at (microseconds); one row for each
-        subject and topic. All leads if None."""
+        """When each lead was last told about; all leads if None.
+
+        Returns:
+            Columns lead_id, subject, topic, at (microseconds); one row for each subject and topic.
+        """
+        with self._database.reads() as connection:
+            return reading.last_told(connection, lead_ids)
 
     def sent_today(self, recipient: str, day_start: datetime, *, subjects: Collection[str] | None = None) -> int:
         """How many different steps were told to a recipient since the start of the day, whatever the channels."""
+        with self._database.reads() as connection:
+            return reading.sent_since(connection, recipient, day_start, subjects)
 
     def assigned(self) -> dict[str, int]:
         """How many different leads were told to each recipient, ever."""
+        with self._database.reads() as connection:
+            return reading.assigned(connection)
 
     def holders(self, lead_ids: Collection[str] | None = None) -> dict[str, str]:
         """For each lead the rep who holds its live episode, else who was last told about the lead."""
+        with self._database.reads() as connection:
+            return reading.holders(connection, lead_ids)
 
     def decisions(
         self, lead_id: str | None = None, *, outcome: str | None = None, since: datetime | None = None, limit: int = 200
     ) -> list[StoredDecision]:
         """Decisions by the instant they were last taken, the newest first."""
+        with self._database.reads() as connection:
+            return reading.read_decisions(connection, lead_id, outcome, since, limit)
 
     def notifications(
         self,
@@ -201,19 +277,31 @@ class Store:
         limit: int = 200,
     ) -> list[Notification]:
         """Outbox rows, the newest first."""
+        same = {"lead_id": lead_id, "recipient": recipient, "status": status}
+        with self._database.reads() as connection:
+            return reading.notifications(connection, same=same, since=since, limit=limit)
 
     def attempts(self, delivery_id: str) -> list[Attempt]:
         """Every try to deliver a message, the oldest first."""
+        with self._database.reads() as connection:
+            return reading.attempts(connection, delivery_id)
 
     # --- customers ----------------------------------------------------------------------------------------------
 
     def customers(self) -> pd.DataFrame:
-        """Converted leads: index `lead_id`; name, domain, plan, stage, converted_at, owner_email,
-        success_owner_email, lead_time (microseconds), use_before, use_now, use_at, behaviour, gone; the newest
-        first."""
+        """Converted leads, the newest first.
+
+        Returns:
+            Index `lead_id`; name, domain, stage, owner_email, success_owner_email, plan, converted_at, lead_time
+            (microseconds), use_before, use_now, use_at, behaviour, gone.
+        """
+        with self._database.reads() as connection:
+            return episodes.customers(connection)
 
     def check_ins(self, *, due_before: datetime | None = None, decided: bool | None = None) -> pd.DataFrame:
         """Check-ins: columns lead_id, name, due_at, decided_at (microseconds), by due date."""
+        with self._database.reads() as connection:
+            return episodes.read_check_ins(connection, due_before=micros(due_before), decided=decided)
 
     # --- validity and settings ----------------------------------------------------------------------------------
 
@@ -224,21 +312,33 @@ class Store:
 
         `attrs["since"]` holds the first instant from which anything of the entity is known (microseconds), or None.
         """
+        with self._database.reads() as connection:
+            return validity.at(connection, entity, at, names, ids)
 
     def setting(self, key: str) -> object | None:
         """A setting's value (JSON-able); None if never set."""
+        with self._database.reads() as connection:
+            return settings.get(connection, key)
 
     def set_setting(self, key: str, value: object, at: datetime) -> None:
         """Keep a setting."""
+        with self._database.writes() as connection:
+            settings.put(connection, key, value, at)
 
     def paused(self) -> Paused | None:
         """Who paused sending and since when; None while it is not paused."""
+        with self._database.reads() as connection:
+            return settings.paused(connection)
 
     def pause(self, by: str, at: datetime) -> Paused:
         """Stop sending at once; tells who had paused it before, if so."""
+        with self._database.writes() as connection:
+            return settings.pause(connection, by, at)
 
     def resume(self, at: datetime) -> None:
         """Send again."""
+        with self._database.writes() as connection:
+            settings.put(connection, settings.PAUSED, None, at)
 
     # --- outbox -------------------------------------------------------------------------------------------------
 
@@ -250,9 +350,18 @@ class Store:
         Of the same lead, recipient and channel only the oldest waiting message is given, so their order is kept.
         A row whose lease ended without a mark is given again, as ambiguous: its worker may have sent it.
         """
+        with self._database.writes() as connection:
+            return outbox.lease(connection, now, limit, for_, channels)
 
-    def mark_sent(self, leased: Leased, at: datetime, reference: str, *, seconds: float | None = None) -> bool:
-        """The channel took the message. False if the lease was taken over (another worker decides; it is recorded)."""
+    def mark_sent(
+        self, leased: Leased, at: datetime, reference: str, *, seconds: float | None = None, reconciled: bool = False
+    ) -> bool:
+        """The channel took the message. False if the lease was taken over: another worker decides; it is noted.
+
+        `reconciled`: it was found in the channel and not sent again (`Receipt.reconciled`), so no doubt is left.
+        """
+        with self._database.writes() as connection:
+            return outbox.sent(connection, leased, at, reference, seconds, reconciled=reconciled)
 
     def mark_retry(
         self,
@@ -265,21 +374,38 @@ class Store:
         seconds: float | None = None,
     ) -> bool:
         """It failed and is tried again from `next_due` on. False if the lease was taken over."""
+        with self._database.writes() as connection:
+            return outbox.retry(connection, leased, at, error, seconds, next_due=next_due, ambiguous=ambiguous)
 
     def mark_failed(self, leased: Leased, at: datetime, error: str, *, seconds: float | None = None) -> bool:
         """No retry can help. False if the lease was taken over."""
+        with self._database.writes() as connection:
+            return outbox.failed(connection, leased, at, error, seconds)
 
     def release(self, leased: Sequence[Leased]) -> int:
         """Give back messages that were not tried; how many were still ours."""
+        with self._database.writes() as connection:
+            return outbox.release(connection, leased)
 
     def expire(self, now: datetime) -> int:
         """Give up waiting messages that are no longer valid and that nobody is sending; how many."""
+        with self._database.writes() as connection:
+            return outbox.expire(connection, now)
 
     def outbox_counts(self) -> Mapping[str, int]:
         """How many rows stand in each status; `ambiguous` are those that may have been sent twice or wait so."""
+        with self._database.reads() as connection:
+            return outbox.counts(connection)
 
     # --- people -------------------------------------------------------------------------------------------------
 
     def erase_person(self, email: str, *, also: Collection[str] = ()) -> Erased:
-        """Blank a person in all texts that we keep: the email, and further texts (name, user id) of at least 3
-        letters. What it covers: docs/state.md."""
+        """Blank a person in all texts that we keep: the email, and further texts (name, user id).
+
+        What it covers: docs/state.md.
+
+        Raises:
+            StateError: A text has less than 3 letters, so that it would blank others.
+        """
+        with self._database.writes() as connection:
+            return erasure.erase(connection, email, also)

@@ -17,7 +17,9 @@ metadata = sa.MetaData(
 
 
 def _text(name: str, default: str = "", *, primary_key: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, primary_key=primary_key, server_default=None if primary_key else default)
+    return sa.Column(
+        name, sa.Text, nullable=False, primary_key=primary_key, server_default=None if primary_key else default
+    )
 
 
 def _json(name: str) -> sa.Column[str]:

@@ -1,0 +1,116 @@
+"""A run's results, all in the transaction that is handed over."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from pql.domain.calendar import to_micros
+from pql.domain.durations import Duration
+from pql.domain.messages import Subject
+from pql.store import episodes, leads, outbox, runs, statements, validity
+from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, RunResults
+from pql.store.tables import decisions, occurrences
+from pql.store.values import clean, dumps, micros
+
+
+def write(connection: sa.Connection, run: Run, results: RunResults, now: datetime, lease: Duration) -> Committed:
+    """Write everything; see `Store.commit_run`."""
+    runs.require_lock(connection, run, now, lease)
+    runs.keep_definitions(connection, results.definitions_hash, results.sources, now)
+    written = leads.Written(leads=0, gone=0, scores=0)
+    if results.evaluation is not None:
+        written = leads.write(connection, run, results.evaluation, results.shown)
+    if results.hysteresis is not None:
+        episodes.write_states(connection, results.hysteresis)
+    # An episode may close and, after no cooldown, another open: the old one first.
+    closed = episodes.close(connection, results.closed)
+    episodes.open_(connection, run, results.opened)
+    episodes.write_conversions(connection, run, results.conversions)
+    episodes.write_check_ins(connection, results.check_ins)
+    _write_decisions(connection, run, results.decisions)
+    enqueued = outbox.enqueue(connection, run, results.outbox, now)
+    committed = Committed(
+        leads_written=written.leads,
+        leads_gone=written.gone,
+        scores_written=written.scores,
+        opened=len(results.opened),
+        closed=closed,
+        closed_before=len(results.closed) - closed,
+        occurrences=_write_occurrences(connection, run, results.occurrences),
+        decisions=len(results.decisions),
+        enqueued=enqueued,
+        enqueued_before=len(results.outbox) - enqueued,
+        validity_changes=sum(
+            validity.write(connection, entity, known, run.as_of) for entity, known in results.validity.items()
+        ),
+    )
+    _finish(connection, run, results, committed, now)
+    return committed
+
+
+def _finish(connection: sa.Connection, run: Run, results: RunResults, committed: Committed, now: datetime) -> None:
+    own = {name: getattr(committed, name) for name in Committed.__slots__}
+    evaluation = results.evaluation
+    runs.finish(
+        connection,
+        run,
+        now,
+        definitions_hash=results.definitions_hash,
+        counts={**results.counts, **own},
+        norms=evaluation.norms.to_dict("index") if evaluation is not None else {},
+        cuts=evaluation.cuts if evaluation is not None else {},
+    )
+
+
+def _write_occurrences(connection: sa.Connection, run: Run, records: Sequence[OccurrenceRecord]) -> int:
+    rows = [
+        {
+            "moment": clean(record.moment),
+            "lead_id": clean(record.lead_id),
+            "key": clean(record.key),
+            "run_id": run.id,
+            "at": to_micros(record.at),
+            "user_id": clean(record.user_id),
+            "count": int(record.count),
+            "feature": clean(record.feature),
+            "detail": clean(record.detail),
+        }
+        for record in records
+    ]
+    return statements.insert_new(connection, occurrences, rows)
+
+
+def _write_decisions(connection: sa.Connection, run: Run, records: Sequence[DecisionRecord]) -> None:
+    rows = [_decision(run, record) for record in records]
+    latest = ("run_id", "words", "last_at", "due_at", "evidence")
+    replaced = {name: statements.new(connection, decisions, name) for name in latest}
+    replaced["times"] = decisions.c.times + 1
+    key = ["step_key", "recipient", "channel", "outcome", "why"]
+    statements.upsert(connection, decisions, rows, key=key, replaced=replaced)
+    told = [
+        (record.lead_id, to_micros(record.at))
+        for record in records
+        if record.outcome == "sent" and record.subject is Subject.QUALIFICATION
+    ]
+    episodes.tell(connection, told)
+
+
+def _decision(run: Run, record: DecisionRecord) -> dict[str, object]:
+    return {
+        "run_id": run.id,
+        "lead_id": clean(record.lead_id),
+        "subject": str(record.subject),
+        "topic": clean(record.topic),
+        "step_key": clean(record.step_key),
+        "recipient": clean(record.recipient),
+        "channel": str(record.channel),
+        "outcome": record.outcome,
+        "why": record.why,
+        "words": clean(record.words),
+        "at": to_micros(record.at),
+        "last_at": to_micros(record.at),
+        "times": 1,
+        "due_at": micros(record.due_at),
+        "evidence": dumps(record.evidence),
+    }

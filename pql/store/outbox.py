@@ -1,0 +1,212 @@
+"""Messages that are final and wait to be sent: leased, sent, marked.
+
+A lease is proved by its token. Who marks with a token that is no longer the row's was too slow: another worker has
+the message now, so the mark is refused and noted.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from pql.domain.calendar import from_micros, to_micros
+from pql.domain.durations import Duration
+from pql.domain.messages import Outgoing
+from pql.store import statements
+from pql.store.records import Leased, OutboxRecord, Run
+from pql.store.settings import PAUSED
+from pql.store.tables import deliveries, outbox, settings
+from pql.store.values import clean, dumps, instant, loads, micros
+
+
+def enqueue(connection: sa.Connection, run: Run, records: Sequence[OutboxRecord], now: datetime) -> int:
+    """Add messages; those whose step, recipient and channel are there already are ignored. How many are new."""
+    rows = [
+        {
+            "delivery_id": record.delivery_id,
+            "run_id": run.id,
+            "step_key": clean(record.step_key),
+            "lead_id": clean(record.lead_id),
+            "subject": str(record.subject),
+            "recipient": clean(record.recipient),
+            "channel": str(record.channel),
+            "address": clean(record.address),
+            "payload": dumps(record.payload),
+            "created_at": to_micros(now),
+            "due_at": to_micros(record.due_at),
+            "valid_until": micros(record.valid_until),
+        }
+        for record in records
+    ]
+    return statements.insert_new(connection, outbox, rows)
+
+
+def _free(now: int) -> sa.ColumnElement[bool]:
+    return sa.or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now)
+
+
+def due(now: int, limit: int, channels: Collection[str] | None) -> sa.Select[tuple[int, str | None]]:
+    """What may be leased at `now`: seq and the token of a lease that ended without a mark, the oldest first."""
+    older = outbox.alias("older")
+    # An older message that can still be sent, or is being sent, goes first, even if its retry is due later.
+    alive = sa.or_(older.c.valid_until.is_(None), older.c.valid_until > now, older.c.leased_until > now)
+    same = (older.c[name] == outbox.c[name] for name in ("lead_id", "recipient", "channel"))
+    blocked = sa.exists().where(older.c.status == "waiting", older.c.seq < outbox.c.seq, alive, *same)
+    paused = sa.exists().where(settings.c.key == PAUSED, settings.c.value != "null")
+    query = (
+        sa.select(outbox.c.seq, outbox.c.lease_token)
+        .where(
+            outbox.c.status == "waiting",
+            outbox.c.due_at <= now,
+            sa.or_(outbox.c.valid_until.is_(None), outbox.c.valid_until > now),
+            _free(now),
+            ~blocked,
+            ~paused,
+        )
+        .order_by(outbox.c.seq)
+        .limit(limit)
+    )
+    return query if channels is None else query.where(outbox.c.channel.in_(sorted(channels)))
+
+
+def lease(
+    connection: sa.Connection, now: datetime, limit: int, for_: Duration, channels: Collection[str] | None
+) -> list[Leased]:
+    """Take due messages; see `Store.lease`."""
+    at, token = to_micros(now), str(uuid4())
+    # SKIP LOCKED: workers at the same moment take different rows and none waits. SQLite lets one writer in anyway.
+    taken = connection.execute(due(at, limit, channels).with_for_update(of=outbox, skip_locked=True)).all()
+    if not taken:
+        return []
+    lost = [row.seq for row in taken if row.lease_token is not None]
+    _note_lost(connection, lost, at)
+    leased = (
+        sa.update(outbox)
+        .where(outbox.c.seq.in_([row.seq for row in taken]))
+        .values(
+            leased_until=at + for_.micros,
+            lease_token=token,
+            attempts=outbox.c.attempts + 1,
+            ambiguous=sa.or_(outbox.c.ambiguous, outbox.c.lease_token.is_not(None)),
+            first_tried_at=sa.func.coalesce(outbox.c.first_tried_at, at),
+        )
+        .returning(outbox)
+    )
+    rows = sorted(connection.execute(leased).all(), key=lambda row: row.seq)
+    return [_leased(row) for row in rows]
+
+
+def _note_lost(connection: sa.Connection, seqs: list[int], at: int) -> None:
+    if not seqs:
+        return
+    error = "its worker did not tell what became of it; it may have been sent"
+    attempt = sa.select(outbox.c.delivery_id, sa.literal(at, sa.BigInteger), sa.literal("unknown"), sa.literal(error))
+    columns = ["delivery_id", "at", "outcome", "error"]
+    connection.execute(sa.insert(deliveries).from_select(columns, attempt.where(outbox.c.seq.in_(seqs))))
+
+
+def _leased(row: sa.Row[*tuple[Any, ...]]) -> Leased:
+    outgoing = Outgoing(
+        delivery_id=row.delivery_id,
+        channel=row.channel,
+        address=row.address,
+        payload=loads(row.payload),
+        attempts=row.attempts - 1,
+        ambiguous=bool(row.ambiguous),
+        first_tried_at=instant(row.first_tried_at),
+    )
+    return Leased(
+        outgoing=outgoing,
+        token=row.lease_token,
+        leased_until=from_micros(row.leased_until),
+        lead_id=row.lead_id,
+        subject=row.subject,
+        recipient=row.recipient,
+        step_key=row.step_key,
+    )
+
+
+def mark(
+    connection: sa.Connection, leased: Leased, at: datetime, outcome: str, seconds: float | None, **values: Any
+) -> bool:
+    """End a lease with what became of it, and note the attempt; False if the lease is another's by now."""
+    ours = sa.update(outbox).where(
+        outbox.c.delivery_id == leased.outgoing.delivery_id,
+        outbox.c.lease_token == leased.token,
+        outbox.c.status == "waiting",
+    )
+    error = values.get("last_error", "")
+    kept = connection.execute(ours.values(lease_token=None, leased_until=None, **values)).rowcount == 1
+    if not kept:
+        outcome, error = "refused", f"told '{outcome}' after its lease had ended; {error}".rstrip("; ")
+    attempt = {"delivery_id": leased.outgoing.delivery_id, "at": to_micros(at), "outcome": outcome}
+    connection.execute(sa.insert(deliveries).values(**attempt, error=error, seconds=seconds))
+    return kept
+
+
+def sent(
+    connection: sa.Connection, leased: Leased, at: datetime, reference: str, seconds: float | None, *, reconciled: bool
+) -> bool:
+    """The channel took it. If it was found there already, it is known to stand there once."""
+    values: dict[str, Any] = {"status": "sent", "sent_at": to_micros(at), "reference": clean(reference)}
+    if reconciled:
+        values["ambiguous"] = False
+    return mark(connection, leased, at, "sent", seconds, **values)
+
+
+def retry(
+    connection: sa.Connection,
+    leased: Leased,
+    at: datetime,
+    error: str,
+    seconds: float | None,
+    *,
+    next_due: datetime,
+    ambiguous: bool,
+) -> bool:
+    """It is tried again later. What may have been sent once stays so."""
+    values: dict[str, Any] = {"due_at": to_micros(next_due), "last_error": clean(error)}
+    if ambiguous:
+        values["ambiguous"] = True
+    return mark(connection, leased, at, "retry", seconds, **values)
+
+
+def failed(connection: sa.Connection, leased: Leased, at: datetime, error: str, seconds: float | None) -> bool:
+    """No retry can help."""
+    return mark(connection, leased, at, "failed", seconds, status="failed", last_error=clean(error))
+
+
+def release(connection: sa.Connection, leased: Sequence[Leased]) -> int:
+    """Give back what was not tried."""
+    given = 0
+    for one in leased:
+        untried = outbox.c.attempts <= 1
+        ours = sa.update(outbox).where(
+            outbox.c.delivery_id == one.outgoing.delivery_id, outbox.c.lease_token == one.token
+        )
+        values = {
+            "attempts": outbox.c.attempts - 1,
+            "first_tried_at": sa.case((untried, None), else_=outbox.c.first_tried_at),
+        }
+        given += connection.execute(ours.values(lease_token=None, leased_until=None, **values)).rowcount
+    return given
+
+
+def expire(connection: sa.Connection, now: datetime) -> int:
+    """Give up what is no longer valid and not being sent."""
+    at = to_micros(now)
+    over = sa.update(outbox).where(outbox.c.status == "waiting", outbox.c.valid_until <= at, _free(at))
+    lost = sa.or_(outbox.c.ambiguous, outbox.c.lease_token.is_not(None))
+    values = {"status": "expired", "ambiguous": lost, "lease_token": None, "leased_until": None}
+    return connection.execute(over.values(values)).rowcount
+
+
+def counts(connection: sa.Connection) -> dict[str, int]:
+    """How many rows stand in each status, and how many may have been sent twice."""
+    by_status = sa.select(outbox.c.status, sa.func.count()).group_by(outbox.c.status)
+    found = {"waiting": 0, "sent": 0, "failed": 0, "expired": 0}
+    found |= {row[0]: row[1] for row in connection.execute(by_status)}
+    doubtful = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.ambiguous == sa.true())
+    return {**found, "ambiguous": connection.scalar(doubtful) or 0}
