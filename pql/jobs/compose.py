@@ -189,7 +189,7 @@ def moment_alert(briefing: Briefing, moment: Moment, occurrence: Mapping[str, An
     names = {
         "lead": facts_of(briefing.evaluation, lead_id),
         "user": user,
-        "latest": {"feature": feature or "it", "at": at, "event": detail},
+        "latest": {"feature": feature, "at": at, "event": detail},
         "count": int(occurrence["count"]),
         "detail": detail,
     }
