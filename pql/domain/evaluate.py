@@ -8,6 +8,7 @@ import pandas as pd
 from pql.domain.definitions import Definitions
 from pql.domain.evaluation import Evaluation
 from pql.domain.fit import Profile, eligibility, fit
+from pql.domain.free_mail import FREE_MAIL_DOMAINS
 from pql.domain.scoring import score
 from pql.domain.stages import stages
 from pql.domain.verdicts import judge
@@ -22,7 +23,7 @@ def evaluate(
     *,
     as_of: datetime,
     cuts: Mapping[str, Sequence[float]] | None = None,
-    free_mail: frozenset[str] = frozenset(),
+    free_mail: frozenset[str] = FREE_MAIL_DOMAINS,
 ) -> Evaluation:
     """All that is known of every lead at `as_of`. Explaining one lead is the same call on frames of one row.
 

@@ -181,8 +181,11 @@ def eligibility(icp: Icp, profile: Profile, *, free_mail: frozenset[str] = froze
 
 
 def _excluded(rule: Exclusion, profile: Profile, domains: frozenset[str]) -> BoolArray:
-    # A rule that says nothing excludes nobody.
-    met = profile.meets(rule.when) if rule.when or rule.free_mail else np.zeros(len(profile.leads), dtype=bool)
-    if rule.free_mail and domains:
-        met &= Condition(among=tuple(sorted(domains))).holds(_column(profile.leads, "domain"))
-    return met
+    nobody = np.zeros(len(profile.leads), dtype=bool)
+    if not rule.free_mail:
+        # A rule that says nothing excludes nobody.
+        return profile.meets(rule.when) if rule.when else nobody
+    if not domains:
+        return nobody
+    private = Condition(among=tuple(sorted(domains))).holds(_column(profile.leads, "domain"))
+    return profile.meets(rule.when) & private

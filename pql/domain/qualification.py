@@ -195,7 +195,7 @@ def _transitions(
     ending: "pd.Series[Any]",
     whys: "dict[str, str | pd.Series[Any]]",
 ) -> Transitions:
-    kept = new[new.index.isin(before.index) | new[list(_MICROS)].notna().any(axis=1)]
+    kept = new[new.index.isin(before.index) | new[list(_MICROS)].notna().any(axis=1)].sort_index()
     old = _complete(before, kept.index)[list(STATE_COLUMNS)]
     same = (kept.eq(old) | (kept.isna() & old.isna())).all(axis=1) & kept.index.isin(before.index)
     said = [

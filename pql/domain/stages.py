@@ -22,5 +22,6 @@ def stages(rules: Stages, leads: pd.DataFrame) -> "pd.Series[Any]":
     """
     names = [*dict.fromkeys(name for name, _ in rules.rules), rules.otherwise]
     held = [Where(tuple(when.items())).holds(leads) for _, when in rules.rules]
-    codes = np.select(held, [names.index(name) for name, _ in rules.rules], len(names) - 1)
+    numbers = [names.index(name) for name, _ in rules.rules]
+    codes = np.select(held, numbers, len(names) - 1) if held else np.zeros(len(leads), dtype=int)
     return pd.Series(np.array(names, dtype=object)[codes], index=leads.index, name="stage", dtype="str")
