@@ -75,7 +75,7 @@ def leads(count: int = 1, **columns: object) -> pd.DataFrame:
     return pd.DataFrame({"name": [f"Lead {n}" for n in range(count)], **columns}, index=lead_ids(count))
 
 
-def users(*rows: tuple[str, str, str | None], **columns: Any) -> pd.DataFrame:
+def users(*rows: tuple[str, str | None, str | None], **columns: Any) -> pd.DataFrame:
     """Rows of (user, lead, role)."""
     return pd.DataFrame(list(rows), columns=["user_id", "lead_id", "role"]).assign(**columns)
 
