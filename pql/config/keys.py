@@ -24,7 +24,7 @@ _COMMON = {
     "kind": "Which kind it is.",
     "level": "Whom it is taken for: `user`, `account` or `company`; the project's lead by default.",
     "take": "With a level below the lead: how the numbers become one: `max`, `min`, `mean` or `sum`.",
-    "window": "How many calendar days count, the one of the last instant among them; whole days.",
+    "window": "How many calendar days count, today among them: `14 days`.",
     "relation": "Whose rows: `events` or `touches`.",
     "where": "Only rows that pass this filter count; all by default.",
     "noun": "What one is called in messages.",

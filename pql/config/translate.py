@@ -70,7 +70,13 @@ def translate(exc: ValidationError, shape: type[Shape], document: Document) -> l
     places: dict[Path, list[Mapping[str, Any]]] = {}
     for error in exc.errors(include_url=False):
         places.setdefault(_place(error, document.data), []).append(error)
-    return [problem for at, errors in places.items() for problem in _problems(at, errors, shape, document)]
+    # A list whose entries are wrong counts as short, and a fixed list that is short lacks an index: one is enough.
+    spoiled = {at[:number] for at in places for number in range(len(at))}
+    found: list[Problem] = []
+    for at, errors in places.items():
+        if not (at in spoiled and errors[0]["type"] == "too_short"):
+            found += _problems(at, errors, shape, document)
+    return found
 
 
 def _place(error: Mapping[str, Any], data: Any) -> Path:
@@ -112,13 +118,14 @@ def _problems(
         yield _no_such_word((*at, "kind") if kind == "union_tag_invalid" else at, annotation, document)
     elif kind in _RANGES:
         words, bound = _RANGES[kind]
-        yield document.problem(at, "C017", f"'{_said(at)}: {error['input']}' {words.format(error['ctx'][bound])}")
+        limit = words.format(f"{error['ctx'][bound]:g}")
+        yield document.problem(at, "C017", f"'{_key(at)}: {error['input']}' {limit}")
     elif kind in {"too_short", "too_long"}:
         yield _length(at, error, document)
     elif kind == "value_error":
         yield from value_problems(at, str(error["ctx"]["error"]), document)
     else:
-        yield document.problem(at, "C010", f"'{_said(at)}' cannot be read: {error['msg']}")
+        yield document.problem(at, "C010", f"{_said(at)} cannot be read: {error['msg']}")
 
 
 def type_at(shape: type[Shape], at: Path, document: Document) -> Any:
@@ -140,7 +147,7 @@ def _wrong_type(at: Path, wanted: Sequence[str], document: Document) -> Problem:
     shown = "nothing" if value is None else _shown(value)
     hint = f'write it in quotes: "{value}"' if "text" in wanted and isinstance(value, int | float | bool) else ""
     needed = " or ".join(dict.fromkeys(wanted)) or "something else"
-    return document.problem(at, "C010", f"'{_said(at)}' must be {needed}, not {shown}", hint)
+    return document.problem(at, "C010", f"{_said(at)} must be {needed}, not {shown}", hint)
 
 
 def _shown(value: Any) -> str:
@@ -158,14 +165,15 @@ def _short(text: object, limit: int = 60) -> str:
     return written if len(written) <= limit else written[: limit - 3] + "..."
 
 
+def _key(at: Path) -> str:
+    return next((str(part) for part in reversed(at) if isinstance(part, str)), "the file")
+
+
 def _said(at: Path) -> str:
-    """How a place is called: its nearest key; an entry of a list by its number from 1."""
-    keys = [part for part in at if isinstance(part, str)]
-    if not keys:
+    """How a place is called: by its key; an entry of a list by its number from 1."""
+    if not at:
         return "the file"
-    if isinstance(at[-1], int):
-        return f"{keys[-1]} {at[-1] + 1}"
-    return keys[-1]
+    return f"entry {at[-1] + 1} of '{_key(at)}'" if isinstance(at[-1], int) else f"'{at[-1]}'"
 
 
 def _unknown_key(at: Path, shape: type[Shape], document: Document) -> Problem:
@@ -180,10 +188,15 @@ def _mapping_at(shape: type[Shape], at: Path, document: Document) -> Any:
 
 
 def _missing(at: Path, shape: type[Shape], document: Document) -> Problem:
+    if isinstance(at[-1], int):
+        written = document.get(*at[:-1])
+        message = f"{_said(at[:-1])} must have more entries, it has {len(written)}"
+        return document.problem(at[:-1], "C017", message)
     name = str(at[-1])
     key = keys_of(_mapping_at(shape, at[:-1], document)).get(name)
     meaning = key.meaning.rstrip(".") if key and key.default is NOTHING else ""
-    return document.problem(at[:-1], "C012", f"the key '{name}' is missing", meaning, key=len(at) > 1)
+    hint = meaning[:1].lower() + meaning[1:]
+    return document.problem(at[:-1], "C012", f"the key '{name}' is missing", hint, key=len(at) > 1)
 
 
 def _no_kind(at: Path, annotation: Any, document: Document) -> Problem:
@@ -197,7 +210,7 @@ def _no_such_word(at: Path, annotation: Any, document: Document) -> Problem:
     words, written = words_of(annotation), document.get(*at)
     if isinstance(written, dict | list) or written is None:
         return _wrong_type(at, ["one of " + ", ".join(words)], document)
-    message = f"'{_said(at)}: {_short(written)}' is none of {', '.join(words)}"
+    message = f"'{_key(at)}: {_short(written)}' is none of {', '.join(words)}"
     return document.problem(at, "C013", message, near(str(written), words))
 
 
@@ -206,7 +219,7 @@ def _length(at: Path, error: Mapping[str, Any], document: Document) -> Problem:
     least, most = bounds.get("min_length"), bounds.get("max_length")
     needed = f"at least {least}" if least is not None else f"at most {most}"
     plural = "entry" if (least if least is not None else most) == 1 else "entries"
-    message = f"'{_said(at)}' must have {needed} {plural}, it has {bounds['actual_length']}"
+    message = f"{_said(at)} must have {needed} {plural}, it has {bounds['actual_length']}"
     return document.problem(at, "C017", message)
 
 

@@ -22,9 +22,10 @@ MAX_CHARACTERS = 1_000_000
 MAX_VALUES = 50_000
 MAX_DEPTH = 40
 
-_INT = re.compile(r"[-+]?[0-9]+")
+# A leading zero makes it text, as in YAML's JSON schema: a condition on a postcode must not lose it.
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _OCTAL, _HEX = re.compile(r"0o[0-7]+"), re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"": None, "~": None, **dict.fromkeys(("null", "Null", "NULL"), None)}
 _WORDS |= {**dict.fromkeys(("true", "True", "TRUE"), True), **dict.fromkeys(("false", "False", "FALSE"), False)}
@@ -150,9 +151,10 @@ def _refuse(exc: MarkedYAMLError, text: str) -> NoReturn:
     problem = str(exc.problem or exc.context or "cannot be read")
     if "\\t" in problem or _tab_at(text, spot):
         raise _Bad(spot, "C004", "a tab cannot indent YAML", "write spaces") from exc
-    hint = "text with ': ' or '#' in it needs quotes" if problem.startswith("mapping values") else ""
+    if problem.startswith("mapping values"):
+        raise _Bad(spot, "C004", "a ':' with a blank after it ends a key", "text with ': ' in it needs quotes") from exc
     context = f"{exc.context}: " if exc.context and exc.context != problem else ""
-    raise _Bad(spot, "C004", f"{context}{problem}", hint) from exc
+    raise _Bad(spot, "C004", f"{context}{problem}") from exc
 
 
 def _tab_at(text: str, spot: Spot) -> bool:
@@ -218,7 +220,7 @@ class _Reader:
         while type(event := next(events)).__name__ != "MappingEndEvent":
             spot = _spot(event)
             if type(event).__name__ != "ScalarEvent":
-                raise _Bad(spot, "C004", "a key must be plain text")
+                raise _Bad(spot, "C004", "a key must be plain text", "text that begins with '{{' needs quotes")
             key = _checked_text(event.value, spot)
             if key in found:
                 self.repeated.append(_Bad(spot, "C005", f"the key '{key}' is written twice", "keep one of them"))
@@ -261,8 +263,9 @@ def _spot(event: Any) -> Spot:
 def _scalar(event: Any, spot: Spot) -> Data:
     text = _checked_text(event.value, spot)
     tag = str(event.tag) if event.tag else None
-    if tag not in {None, "!", _TEXT_TAG}:
-        raise _Bad(spot, "C004", f"the tag '{tag}' is not supported", "write the value without it")
+    if tag is not None and tag not in {"!", _TEXT_TAG}:
+        shown = tag.replace("tag:yaml.org,2002:", "!!")
+        raise _Bad(spot, "C004", f"the tag '{shown}' is not supported", "write the value without it")
     plain = tag is None and event.style in {None, ""}
     return resolve(text, spot) if plain else text
 

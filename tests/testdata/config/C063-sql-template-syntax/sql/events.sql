@@ -1,0 +1,4 @@
+SELECT *
+FROM activity
+{% if start %}
+WHERE true

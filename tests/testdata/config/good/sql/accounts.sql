@@ -1,0 +1,1 @@
+SELECT account_id, name, domain, created_at FROM workspaces
