@@ -19,7 +19,8 @@ from pql.jobs.explain import Explained, explain, known_lead
 from pql.jobs.reading import Progress, silent
 from pql.jobs.serve import serve
 from pql.notify import Channel, open_channels
-from pql.store import Store, migrate, open_store
+from pql.notify.checking import check_templates
+from pql.store import Store, is_new, migrate, open_store
 from pql.store.records import OutcomeKind, OutcomeResult
 from pql.warehouse import Warehouse, open_warehouse
 
@@ -129,6 +130,8 @@ def open_app(
         delivery: In place of the project's own delivery settings.
         clock: Tells the time.
 
+    A state database that is empty gets its tables at once; an older one waits for `pql migrate`.
+
     Raises:
         ConfigError: The project's files have problems.
         StateError: The state database cannot be opened, or needs `pql migrate`.
@@ -136,6 +139,8 @@ def open_app(
     project = load(folder, environ)
     if delivery is not None:
         project = replace(project, delivery=delivery)
+    if is_new(project.state, project.folder):
+        migrate(project.state, project.folder)
     return App(
         project=project,
         store=open_store(project.state, project.folder),
@@ -149,7 +154,7 @@ def check_project(folder: Path, environ: Mapping[str, str], *, source: bool = Tr
 
     The database is asked only once the files themselves are sound.
     """
-    problems = check(folder, environ)
+    problems = check(folder, environ, check_templates)
     if problems or not source:
         return problems
     return check_source(load(folder, environ))

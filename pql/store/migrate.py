@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.script.revision import RevisionError
 
 from pql.config.settings import StateSettings
 from pql.errors import MigrationPending, StateError
@@ -79,12 +79,29 @@ def pending(connection: sa.Connection) -> tuple[str, ...]:
     current = MigrationContext.configure(connection).get_current_heads()
     try:
         steps = list(scripts.iterate_revisions("heads", current or "base"))
-    except CommandError:
+    except RevisionError:
         raise MigrationPending(
             f"the state database is at step {', '.join(current)}, which this program does not know: "
             "it is older than the database; install the newer version of pql"
         ) from None
     return tuple(Path(step.path).stem for step in reversed(steps))
+
+
+def is_new(settings: StateSettings, folder: Path) -> bool:
+    """Whether nothing was ever remembered there: no file, or a database without any table of ours.
+
+    Raises:
+        StateError: It cannot be reached.
+    """
+    database = connect(settings, folder)
+    try:
+        file = database.engine.url.database
+        if database.engine.dialect.name == "sqlite" and file and not Path(file).exists():
+            return True
+        with database.reads() as connection:
+            return not sa.inspect(connection).get_table_names()
+    finally:
+        database.close()
 
 
 def require_current(database: Database) -> None:
