@@ -1,0 +1,7 @@
+"""Reading usage: a project's relations in, frames as of an instant out."""
+
+from pql.warehouse.inspection import Finding
+from pql.warehouse.quality import DataQuality, QualityFact
+from pql.warehouse.warehouse import Warehouse, open_warehouse
+
+__all__ = ["DataQuality", "Finding", "QualityFact", "Warehouse", "open_warehouse"]

@@ -1,0 +1,212 @@
+"""What an engine must know of its own: the few constructs of SQL that differ, and how to connect for reading.
+
+Everything else is SQLAlchemy Core and is written once. Each method returns an expression; none runs a statement
+unless it takes a connection. Whatever the source holds, the expressions give the same values on every engine:
+ids as text, instants as whole microseconds since 1970 in UTC, numbers that are finite or null.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any, ClassVar, TypeAlias
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import sqlalchemy as sa
+
+from pql.config.settings import UsageSettings
+from pql.domain.calendar import Calendar
+
+Expr: TypeAlias = sa.ColumnElement[Any]
+
+# What Python's str.strip() takes for white space.
+WHITE_SPACE = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680"
+    + "".join(chr(code) for code in range(0x2000, 0x200B))
+    + "\u2028\u2029\u202f\u205f\u3000"
+)
+GREATEST_NUMBER = 1.7976931348623157e308
+NUMBER_PATTERN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
+# A time of day, and then a zone: a mere date also ends in a dash and two digits.
+ZONED_PATTERN = r":[0-9]{2}(\.[0-9]+)?\s*(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
+EPOCH_PATTERN = r"[0-9]{9,19}"
+
+_HISTORY_STARTS = datetime(1980, 1, 1, tzinfo=UTC)
+
+
+class Kind(StrEnum):
+    """What a column holds, as far as the engine tells before any row is read."""
+
+    TEXT = "text"
+    WHOLE = "whole"  # integers of any width, and decimals without a fraction
+    NUMBER = "number"  # floats and decimals
+    TRUTH = "truth"
+    INSTANT = "instant"  # a timestamp that knows its zone
+    WALL = "wall"  # a timestamp that does not
+    DATE = "date"
+    JSON = "json"
+    NESTED = "nested"  # structs, maps
+    ANY = "any"  # SQLite: every value has its own type
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a relation: its expression and what it holds."""
+
+    expr: Expr
+    kind: Kind
+
+
+class Engine(ABC):
+    """One kind of database.
+
+    Args:
+        usage: The source; its URL and files are resolved against the project's folder.
+    """
+
+    name: ClassVar[str]
+    some_instant: ClassVar[str] = "TIMESTAMP '2020-01-01 00:00:00'"  # a literal, for statements that are not run
+
+    def __init__(self, usage: UsageSettings) -> None:
+        self.usage = usage
+        self.naive_zone = ZoneInfo(usage.naive_time_zone)
+
+    # --- connections ---
+
+    @abstractmethod
+    def create(self) -> sa.Engine:
+        """An engine whose connections cannot write, and hold no lock longer than they are open."""
+
+    def prepare(self, connection: sa.Connection) -> None:  # noqa: B027 (not every engine has something to set up)
+        """Set a fresh connection up."""
+
+    def allow_temporary(self, connection: sa.Connection) -> None:  # noqa: B027 (most allow it anyway)
+        """Let the transaction that begins create temporary tables."""
+
+    @abstractmethod
+    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
+        """The columns of a SELECT, without reading a row."""
+
+    def fetch(self, result: sa.CursorResult[Any]) -> pd.DataFrame:
+        """All rows of a result."""
+        return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+
+    def error_line(self, error: BaseException) -> int | None:
+        """Which line of the statement the database complains about, from 1, if it says so."""
+        found = re.search(r"LINE (\d+):", str(error))
+        return int(found[1]) if found else None
+
+    # --- values ---
+
+    @abstractmethod
+    def text(self, column: Column) -> Expr:
+        """The value as text: 7 and 7.0 are `7`, true is `true`; text stays as it is."""
+
+    @abstractmethod
+    def number(self, column: Column) -> Expr:
+        """The value as a double; null where it is none, or not finite."""
+
+    @abstractmethod
+    def known(self, column: Column) -> Expr:
+        """Whether there is a value: neither null nor NaN."""
+
+    @abstractmethod
+    def folded(self, column: Column) -> Expr:
+        """Text as it is compared: trimmed, in lower case."""
+
+    @abstractmethod
+    def micros(self, column: Column) -> Expr:
+        """The instant in microseconds since 1970 in UTC; null where the value is no time.
+
+        Timestamps without a zone are read in the zone of the settings. Numbers count from 1970 in seconds,
+        milliseconds, microseconds or nanoseconds, told apart by their size.
+        """
+
+    @abstractmethod
+    def in_json(self, column: Column, key: str) -> Column:
+        """The value of a key of a JSON object; null where there is none, or the text is no JSON."""
+
+    @abstractmethod
+    def floor(self, number: Expr) -> Expr:
+        """The greatest whole number (64 bits) that is not above a double."""
+
+    def divided(self, number: Expr, divisor: int) -> Expr:
+        """A whole number that is not negative, divided; the rest is dropped."""
+        return number.op("/", precedence=8)(sa.literal_column(str(divisor)))
+
+    def power(self, base: float, exponent: Expr) -> Expr:
+        """`base` to a power that is a double."""
+        return sa.func.power(sa.literal_column(repr(base)), exponent)
+
+    def hashed(self, text: Expr) -> Expr:
+        """A short value that is equal for equal texts, and nearly always differs for others."""
+        return text
+
+    def ordered(self, text: Expr) -> Expr:
+        """Text in an order that does not depend on the database's language."""
+        return text
+
+    def instant(self, at: datetime) -> object:
+        """How an instant is bound as a parameter of a team's own SQL."""
+        return at
+
+    def within(self, column: Column, start: datetime | None, end: datetime) -> Sequence[Expr]:
+        """Conditions on the bare column that drop nothing of [start, end), so that the source can skip the rest."""
+        if column.kind not in (Kind.INSTANT, Kind.WALL, Kind.DATE):
+            return []
+        # A wall clock may be up to a day away from UTC.
+        margin = timedelta(days=1)
+        bounds = [column.expr < self._edge(column, end + margin)]
+        return bounds if start is None else [*bounds, column.expr >= self._edge(column, start - margin)]
+
+    def _edge(self, column: Column, at: datetime) -> Expr:
+        zoned = column.kind is Kind.INSTANT
+        return sa.literal(at if zoned else at.replace(tzinfo=None), sa.DateTime(timezone=zoned))
+
+    # --- what the engines share ---
+
+    def id_text(self, column: Column) -> Expr:
+        """An id: text, trimmed, null where empty."""
+        text = self.text(column)
+        if column.kind in (Kind.TEXT, Kind.OTHER, Kind.JSON):
+            return sa.func.nullif(self.trimmed(text), "")
+        return text
+
+    @abstractmethod
+    def trimmed(self, text: Expr) -> Expr:
+        """Text without white space at its ends."""
+
+    def from_epoch(self, number: Expr) -> Expr:
+        """Whole seconds, milliseconds, microseconds or nanoseconds since 1970 as microseconds."""
+        size = sa.func.abs(number)
+        return sa.case(
+            (size < 10**11, number * sa.literal_column("1000000")),
+            (size < 10**14, number * sa.literal_column("1000")),
+            (size < 10**17, number),
+            else_=self.divided(number, 1000),
+        )
+
+    def from_wall(self, micros: Expr) -> Expr:
+        """Microseconds on the wall clock of the naive zone as microseconds in UTC; of two, the earlier."""
+        if self.naive_zone.key == "UTC":
+            return micros
+        steps = Calendar(self.naive_zone).offsets(_HISTORY_STARTS, datetime(2100, 1, 1, tzinfo=UTC))
+        changes = [
+            # Where the clock goes back, the earlier of two readings; where it goes on, as if it had not yet.
+            ((before.until or 0) + max(before.offset, after.offset), after.offset)
+            for before, after in pairwise(steps)
+        ]
+        # The newest first: most rows are recent, and a CASE ends at its first match.
+        newest = [(micros >= _whole(at), _whole(offset)) for at, offset in reversed(changes)]
+        first = _whole(steps[0].offset)
+        return micros - (sa.case(*newest, else_=first) if newest else first)
+
+
+def _whole(number: int) -> Expr:
+    """A number in the statement itself: a zone's history would be hundreds of parameters."""
+    return sa.literal_column(str(number), sa.BigInteger)

@@ -1,0 +1,196 @@
+"""PostgreSQL 14 and later, through psycopg 3."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.pool import NullPool
+
+from pql.warehouse.engines.base import (
+    EPOCH_PATTERN,
+    GREATEST_NUMBER,
+    NUMBER_PATTERN,
+    WHITE_SPACE,
+    ZONED_PATTERN,
+    Column,
+    Engine,
+    Expr,
+    Kind,
+)
+
+_KINDS = {
+    "bool": Kind.TRUTH,
+    "timestamptz": Kind.INSTANT,
+    "timestamp": Kind.WALL,
+    "date": Kind.DATE,
+    **dict.fromkeys(("text", "varchar", "bpchar", "name", "char", "citext", "unknown"), Kind.TEXT),
+    **dict.fromkeys(("int2", "int4", "int8", "oid"), Kind.WHOLE),
+    **dict.fromkeys(("float4", "float8", "numeric", "money"), Kind.NUMBER),
+    **dict.fromkeys(("json", "jsonb"), Kind.JSON),
+}
+_TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?$"
+# Whose lower() knows more than ASCII; the first that the server has. `default` is the database's own.
+_COLLATIONS = ("default", "und-x-icu", "pg_c_utf8", "C.utf8", "en_US.utf8")
+
+
+class PostgreSQL(Engine):
+    """A server, asked in transactions that are read-only."""
+
+    name: ClassVar[str] = "postgresql"
+    _collation: str = "default"
+    _validates: bool = True
+
+    def create(self) -> sa.Engine:
+        url = sa.make_url(self.usage.url).set(drivername="postgresql+psycopg")
+        options = "-c default_transaction_read_only=on -c timezone=UTC"
+        if given := url.query.get("options"):
+            options = f"{given} {options}"
+        url = url.update_query_dict({"options": options})
+        return sa.create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
+
+    def prepare(self, connection: sa.Connection) -> None:
+        version = int(str(connection.exec_driver_sql("SHOW server_version_num").scalar_one()))
+        self._validates = version >= 160_000
+        self._collation = self._find_collation(connection)
+        connection.commit()
+
+    def _find_collation(self, connection: sa.Connection) -> str:
+        there = set(connection.exec_driver_sql("SELECT collname FROM pg_collation").scalars())
+        for name in _COLLATIONS:
+            if name in there:
+                lowers = sa.select(sa.func.lower(sa.collate(sa.literal("\u00dc"), name)) == "\u00fc")
+                if connection.execute(lowers).scalar_one():
+                    return name
+        return "default"
+
+    def allow_temporary(self, connection: sa.Connection) -> None:
+        # Only our own CREATE and DROP run in such a transaction, never a team's SQL.
+        connection.exec_driver_sql("SET TRANSACTION READ WRITE")
+
+    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
+        # Without parameters, so that percent signs stay what they are.
+        bare = connection.execution_options(no_parameters=True)
+        result = bare.exec_driver_sql(f"SELECT * FROM (\n{statement}\n) AS relation LIMIT 0")
+        cursor: Any = result.cursor
+        types: Any = connection.connection.dbapi_connection.adapters.types  # type: ignore[union-attr]
+        kinds: dict[str, Kind] = {}
+        for described in cursor.description:
+            known = types.get(described.type_code)
+            whole = known is not None and known.name == "numeric" and described.scale == 0
+            kinds[described.name] = Kind.WHOLE if whole else _KINDS.get(known.name if known else "", Kind.OTHER)
+        result.close()
+        return kinds
+
+    def error_line(self, error: BaseException) -> int | None:
+        original: Any = getattr(error, "orig", None)
+        position = getattr(getattr(original, "diag", None), "statement_position", None)
+        statement = getattr(error, "statement", None)
+        if position is None or statement is None:
+            return None
+        return str(statement)[: int(position) - 1].count("\n") + 1
+
+    def text(self, column: Column) -> Expr:
+        as_text = sa.cast(column.expr, sa.Text)
+        if column.kind is Kind.NUMBER:
+            number = sa.cast(column.expr, sa.Double)
+            short = sa.cast(sa.func.trim_scale(sa.cast(column.expr, sa.Numeric)), sa.Text)
+            return sa.case((_finite(number), short))
+        return as_text
+
+    def number(self, column: Column) -> Expr:
+        number: Expr
+        if column.kind in (Kind.TEXT, Kind.JSON, Kind.OTHER):
+            trimmed = self.trimmed(self.text(column))
+            shaped = trimmed.op("~")(f"^{NUMBER_PATTERN}$")
+            # As numeric first: a double out of range would be an error.
+            exact = sa.case((shaped, sa.cast(trimmed, sa.Numeric)))
+            size = sa.func.abs(exact)
+            fits = (size == 0) | size.between(sa.literal_column("1e-300"), sa.literal_column("1e308"))
+            number = sa.cast(sa.case((fits, exact)), sa.Double)
+        elif column.kind is Kind.TRUTH:
+            number = sa.cast(sa.cast(column.expr, sa.Integer), sa.Double)
+        elif column.kind in (Kind.WHOLE, Kind.NUMBER):
+            number = sa.cast(column.expr, sa.Double)
+        else:
+            return sa.cast(sa.null(), sa.Double)
+        return sa.case((sa.func.abs(number) <= GREATEST_NUMBER, number))
+
+    def known(self, column: Column) -> Expr:
+        known = column.expr.is_not(None)
+        if column.kind is Kind.NUMBER:
+            return known & (sa.cast(column.expr, sa.Double) != sa.cast(sa.literal("NaN"), sa.Double))
+        return known
+
+    def folded(self, column: Column) -> Expr:
+        return sa.func.lower(sa.collate(self.trimmed(self.text(column)), self._collation))
+
+    def trimmed(self, text: Expr) -> Expr:
+        return sa.func.btrim(text, sa.literal(WHITE_SPACE))
+
+    def micros(self, column: Column) -> Expr:
+        match column.kind:
+            case Kind.INSTANT:
+                return _epoch(column.expr)
+            case Kind.WALL | Kind.DATE:
+                return self.from_wall(_epoch(sa.cast(column.expr, sa.DateTime)))
+            case Kind.WHOLE:
+                return self.from_epoch(sa.cast(column.expr, sa.BigInteger))
+            case Kind.NUMBER:
+                return self._from_seconds(self.number(column))
+            case Kind.TEXT | Kind.JSON:
+                return self._read_time(self.trimmed(self.text(column)))
+            case _:
+                return sa.cast(sa.null(), sa.BigInteger)
+
+    def _from_seconds(self, number: Expr) -> Expr:
+        small = sa.func.abs(number) < 10**11
+        seconds = self.floor(number * sa.literal_column("1e6::float8") + sa.literal_column("0.5::float8"))
+        return sa.case((small, seconds), else_=self.from_epoch(self.floor(number)))
+
+    def _read_time(self, text: Expr) -> Expr:
+        valid: Expr = text.op("~")(_TIME_PATTERN)
+        if self._validates:
+            valid &= sa.func.pg_input_is_valid(text, sa.literal_column("'timestamptz'"))
+        zoned = text.op("~")(ZONED_PATTERN)
+        return sa.case(
+            (text.op("~")(f"^{EPOCH_PATTERN}$"), self.from_epoch(sa.cast(text, sa.BigInteger))),
+            (valid & zoned, _epoch(sa.cast(text, sa.DateTime(timezone=True)))),
+            (valid, self.from_wall(_epoch(sa.cast(text, sa.DateTime)))),
+        )
+
+    def in_json(self, column: Column, key: str) -> Column:
+        json: Expr = sa.cast(column.expr, JSONB)
+        if column.kind is not Kind.JSON and self._validates:
+            is_json = sa.func.pg_input_is_valid(sa.cast(column.expr, sa.Text), sa.literal_column("'jsonb'"))
+            json = sa.case((is_json, json))
+        value, as_text = json.op("->")(key), json.op("->>", return_type=sa.Text())(key)
+        is_number = sa.func.jsonb_typeof(value) == sa.literal_column("'number'")
+        short = sa.cast(sa.func.trim_scale(sa.cast(as_text, sa.Numeric)), sa.Text)
+        return Column(sa.case((is_number, short), else_=as_text), Kind.TEXT)
+
+    def floor(self, number: Expr) -> Expr:
+        return sa.cast(sa.func.floor(number), sa.BigInteger)
+
+    def power(self, base: float, exponent: Expr) -> Expr:
+        return sa.func.power(sa.literal_column(f"{base!r}::float8"), sa.cast(exponent, sa.Double))
+
+    def hashed(self, text: Expr) -> Expr:
+        return sa.func.hashtextextended(text, 0)
+
+    def ordered(self, text: Expr) -> Expr:
+        return sa.collate(text, "C")
+
+    def instant(self, at: datetime) -> object:
+        return at.astimezone(UTC)
+
+
+def _finite(number: Expr) -> Expr:
+    return sa.func.abs(number) < sa.cast(sa.literal("Infinity"), sa.Double)
+
+
+def _epoch(timestamp: Expr) -> Expr:
+    seconds = sa.cast(sa.extract("epoch", timestamp), sa.Numeric)
+    exact = sa.cast(seconds * sa.literal_column("1000000"), sa.BigInteger)
+    return sa.case((sa.func.isfinite(timestamp), exact))

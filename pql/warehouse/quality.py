@@ -1,0 +1,171 @@
+"""What the source's rows are like: how many could not be used, and why. Nothing of it is guessed or mended."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pql.domain.calendar import to_micros
+from pql.domain.partials import Relation as Happening
+from pql.warehouse.engines import Expr
+from pql.warehouse.happenings import ID_COLUMNS, one_a_key
+from pql.warehouse.relations import Relation, Relations, Rows
+from pql.warehouse.slices import GREATEST_SUMMAND
+from pql.warehouse.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFact:
+    """One kind of row that needs a look.
+
+    Args:
+        name: What is counted, as a word for machines: `null_account_ids`.
+        relation: In which relation.
+        count: How many rows; at least 1.
+        sentence: The same for a person, with what happens to these rows.
+    """
+
+    name: str
+    relation: str
+    count: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataQuality:
+    """All that needs a look; empty where the rows are as they should be."""
+
+    facts: tuple[QualityFact, ...] = ()
+
+    def sentences(self) -> tuple[str, ...]:
+        """One line a fact."""
+        return tuple(fact.sentence for fact in self.facts)
+
+    def count(self, name: str, relation: str = "events") -> int:
+        """How many rows of a kind there are."""
+        return sum(fact.count for fact in self.facts if (fact.name, fact.relation) == (name, relation))
+
+
+_SENTENCES = {
+    "unreadable_times": "{n} of {relation} have no time that can be read, and are left out",
+    "after_now": "{n} of {relation} lie at or after the instant of the evaluation, and are left out",
+    "unattributed": "{n} of {relation} name no account, nor a user whose account is known, and are left out",
+    "attributed": "{n} of {relation} name no account, and count for the account of their user",
+    "null_user_ids": "{n} of {relation} name no user, and count for their account alone",
+    "unknown_accounts": "{n} of {relation} name an account that the accounts do not have, and count for no lead",
+    "duplicates": "{n} of {relation} repeat the {id} of another row, and are left out",
+    "before_account": "{n} of {relation} happened before their account was created; they count",
+    "not_finite": "{n} of {relation} have a quantity that is no finite number, and add nothing to sums",
+    "null_ids": "{n} of {relation} have no {id}, and are left out",
+    "duplicate_ids": "{n} of {relation} repeat the {id} of another row; the earliest is used",
+    "unreadable_created_at": "{n} of {relation} have no created_at that can be read; their age is unknown",
+    "created_after_now": "{n} of {relation} are created at or after the instant of the evaluation, and are left out",
+}
+
+
+def look(source: Source, relations: Relations, as_of: datetime) -> DataQuality:
+    """Count what needs a look, with one or two queries a relation."""
+    facts: list[QualityFact] = []
+    for name, id_column in (("accounts", "account_id"), ("users", "user_id")):
+        relation = relations.get(name)
+        if relation is not None:
+            facts += _subjects(source, relation, id_column, as_of)
+    for happening in Happening:
+        relation = relations.get(happening.value)
+        if relation is not None:
+            facts += _happenings(source, relations, relation, happening, as_of)
+    return DataQuality(facts=tuple(facts))
+
+
+def _subjects(source: Source, relation: Relation, id_column: str, as_of: datetime) -> Iterable[QualityFact]:
+    rows, engine = relation.rows(), relation.engine
+    key = rows.clean(id_column).expr
+    columns: dict[str, Expr] = {
+        "null_ids": _count(key.is_(None)),
+        "duplicate_ids": sa.func.count(key) - sa.func.count(sa.distinct(key)),
+    }
+    if relation.has("created_at"):
+        created = engine.micros(rows.column("created_at"))
+        if relation.name == "accounts":
+            columns["unreadable_created_at"] = _count(created.is_(None))
+        columns["created_after_now"] = _count(created >= to_micros(as_of))
+    return _facts(source, relation, sa.select(*_labelled(columns)), id_column)
+
+
+def _happenings(
+    source: Source, relations: Relations, relation: Relation, happening: Happening, as_of: datetime
+) -> Iterable[QualityFact]:
+    rows, engine = relation.rows(), relation.engine
+    id_column, has_users = ID_COLUMNS[happening], relation.has("user_id")
+    columns = {
+        "account_id": rows.clean("account_id").expr,
+        "user_id": rows.clean("user_id").expr if has_users else sa.cast(sa.null(), sa.Text),
+        "at": engine.micros(rows.column("occurred_at")),
+        "bad": _bad_quantity(rows) if relation.has("quantity") else sa.false(),
+    }
+    inner = sa.select(*_labelled(columns)).subquery()
+    counts, joined = _counts(relations, inner, as_of, has_users=has_users)
+    yield from _facts(source, relation, sa.select(*_labelled(counts)).select_from(joined), id_column)
+    if relation.has(id_column):
+        ids = sa.select(rows.clean(id_column).expr.label("id")).subquery()
+        # Grouped by a number where the engine has one: texts of ten million ids would fill the memory.
+        hashed = engine.hashed(ids.c.id)
+        times = sa.select(sa.func.count().label("n")).where(ids.c.id.is_not(None)).group_by(hashed)
+        doubled = times.having(sa.func.count() > 1).subquery()
+        repeats = sa.func.coalesce(sa.func.sum(doubled.c.n - 1), 0)
+        select = sa.select(sa.cast(repeats, sa.BigInteger).label("duplicates"))
+        yield from _facts(source, relation, select, id_column)
+
+
+def _counts(relations: Relations, inner: Any, as_of: datetime, *, has_users: bool) -> tuple[dict[str, Expr], Any]:
+    accounts = relations.needed("accounts").rows()
+    created = accounts.relation.engine.micros(accounts.column("created_at"))
+    known = one_a_key(accounts, "account_id", {"created": created}, [created]).subquery()
+    users = relations.get("users") if has_users else None
+    joined: Any = inner
+    account: Expr = inner.c.account_id
+    if users is not None:
+        rows = users.rows()
+        members = one_a_key(rows, "user_id", {"member_of": rows.clean("account_id").expr}).subquery()
+        joined = joined.outerjoin(members, account.is_(None) & (members.c.user_id == inner.c.user_id))
+        account = sa.func.coalesce(inner.c.account_id, members.c.member_of)
+    joined = joined.outerjoin(known, known.c.account_id == account)
+    usable = inner.c.at < to_micros(as_of)
+    counts: dict[str, Expr] = {
+        "unreadable_times": _count(inner.c.at.is_(None)),
+        "after_now": _count(inner.c.at >= to_micros(as_of)),
+        "unattributed": _count(usable & account.is_(None)),
+        "attributed": _count(usable & inner.c.account_id.is_(None) & account.is_not(None)),
+        "unknown_accounts": _count(usable & account.is_not(None) & known.c.account_id.is_(None)),
+        "before_account": _count(usable & (inner.c.at < known.c.created)),
+        "not_finite": _count(usable & inner.c.bad),
+    }
+    if has_users:
+        counts["null_user_ids"] = _count(usable & inner.c.user_id.is_(None))
+    return counts, joined
+
+
+def _bad_quantity(rows: Rows) -> Expr:
+    engine, column = rows.relation.engine, rows.column("quantity")
+    number = engine.number(column)
+    fits = sa.func.abs(number) <= sa.literal(GREATEST_SUMMAND, sa.Double)
+    return column.expr.is_not(None) & sa.func.coalesce(sa.not_(fits), sa.true())
+
+
+def _count(condition: Expr) -> Expr:
+    return sa.func.count(sa.case((condition, sa.literal_column("1"))))
+
+
+def _labelled(columns: dict[str, Expr]) -> list[Any]:
+    return [expr.label(name) for name, expr in columns.items()]
+
+
+def _facts(source: Source, relation: Relation, select: sa.Select[Any], id_column: str) -> Iterable[QualityFact]:
+    counted = source.fetch(select, relation.file.path).iloc[0]
+    for name, value in counted.items():
+        if int(value):
+            words = {"n": f"{int(value):,} rows", "relation": relation.name, "id": id_column}
+            sentence = _SENTENCES[str(name)].format(**words)
+            yield QualityFact(name=str(name), relation=relation.name, count=int(value), sentence=sentence)

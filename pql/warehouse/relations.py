@@ -1,0 +1,156 @@
+"""The relations of a project as the source has them: which there are, with which columns, and as subqueries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from pql.config.settings import SqlFile
+from pql.errors import SourceMismatch
+from pql.warehouse.engines import Column, Engine, Kind
+from pql.warehouse.source import Source
+from pql.warehouse.statements import escaped, render
+
+# What each relation must have, and what the engine knows beside it. Any other column is an attribute.
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "events": ("account_id", "user_id", "occurred_at", "event"),
+    "accounts": ("account_id", "name", "created_at"),
+    "users": ("user_id", "account_id"),
+    "allowances": ("account_id", "meter", "allowed"),
+    "subscriptions": ("account_id", "plan", "status", "started_at"),
+    "touches": ("account_id", "occurred_at", "touch"),
+    "answers": ("account_id", "question", "answer"),
+    "deals": ("account_id", "status"),
+    "reps": ("email", "name"),
+}
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "events": ("event_id", "feature", "quantity", "properties", "ingested_at"),
+    "accounts": ("domain", "plan", "owner_email", "success_owner_email"),
+    "users": ("email", "name", "role", "created_at"),
+    "allowances": ("period", "used"),
+    "subscriptions": ("mrr", "ended_at", "trial_ends_at"),
+    "touches": ("user_id", "touch_id", "properties"),
+    "answers": ("user_id", "answered_at"),
+    "deals": ("deal_id", "owner_email"),
+    "reps": ("team", "time_zone", "slack_id", "active"),
+}
+NEEDED = ("events", "accounts")
+PROPERTY = "properties."
+IDS = frozenset({"account_id", "user_id", "event_id", "touch_id"})
+
+_NO_START: datetime | None = None
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One relation.
+
+    Args:
+        kinds: What each column holds, by its name in lower case.
+        names: The column's name as the source spells it.
+    """
+
+    name: str
+    file: SqlFile
+    kinds: Mapping[str, Kind]
+    names: Mapping[str, str]
+    engine: Engine
+    variables: Mapping[str, object]
+
+    def has(self, column: str) -> bool:
+        """Whether there is such a column, or the column that holds such a property."""
+        return column in self.kinds or (column.startswith(PROPERTY) and "properties" in self.kinds)
+
+    def rows(self, *, start: datetime | None = None, end: datetime = _LATEST) -> "Rows":
+        """The team's SELECT as a subquery.
+
+        Args:
+            start: No older rows are needed (None: all); the SELECT may leave them out, and need not.
+            end: No newer rows are needed.
+        """
+        # A day more on both sides: a team may compare with a wall clock.
+        margin = timedelta(days=1)
+        sql = render(self.file, self.variables, start=None if start is None else start - margin, end=end + margin)
+        columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in self.names.values()]
+        # The line break ends a comment on the last line.
+        subquery = sa.text(escaped(sql) + "\n").columns(*columns).subquery(f"pql_{self.name}")
+        return Rows(self, subquery)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A relation's rows in a statement."""
+
+    relation: Relation
+    subquery: Any
+
+    def column(self, name: str) -> Column:
+        """A column, or `properties.<key>`, as the source has it."""
+        relation = self.relation
+        if name in relation.kinds:
+            return Column(self.subquery.c[relation.names[name]], relation.kinds[name])
+        return relation.engine.in_json(self.column("properties"), name.removeprefix(PROPERTY))
+
+    def clean(self, name: str) -> Column:
+        """A column with our normalisation: ids are trimmed text, the quantity is a finite number."""
+        engine, column = self.relation.engine, self.column(name)
+        if name in IDS:
+            return Column(engine.id_text(column), Kind.TEXT)
+        if name == "quantity":
+            return Column(engine.number(column), Kind.NUMBER)
+        return column
+
+
+class Relations:
+    """All relations of a project; each is described once, when it is first asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: dict[str, Relation] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._source.usage.relations
+
+    def names(self) -> tuple[str, ...]:
+        """The relations that the project has files for."""
+        return tuple(name for name in REQUIRED if name in self)
+
+    def get(self, name: str) -> Relation | None:
+        """A relation; None where the project has no file for it.
+
+        Raises:
+            SourceMismatch: Its SQL is rejected, or a column that it must have is missing.
+            SourceUnreachable: The source does not answer.
+        """
+        if name not in self:
+            if name in NEEDED:
+                raise SourceMismatch(f"sql/{name}.sql is missing; write a SELECT of {', '.join(REQUIRED[name])}")
+            return None
+        if name not in self._known:
+            self._known[name] = self._describe(name)
+        return self._known[name]
+
+    def needed(self, name: str) -> Relation:
+        """A relation that must be there."""
+        relation = self.get(name)
+        if relation is None:
+            raise SourceMismatch(f"sql/{name}.sql is missing; write a SELECT of {', '.join(REQUIRED[name])}")
+        return relation
+
+    def _describe(self, name: str) -> Relation:
+        usage = self._source.usage
+        file = usage.relations[name]
+        sql = render(file, usage.variables, start=_NO_START, end=_LATEST)
+        kinds = self._source.describe(sql, file.path)
+        lower = {column.lower(): column for column in kinds}
+        missing = [column for column in REQUIRED[name] if column not in lower]
+        if missing:
+            raise SourceMismatch(
+                f"{file.path}:1: the relation '{name}' has no column '{missing[0]}'; it has "
+                f"{', '.join(kinds)}: select one of them `AS {missing[0]}`"
+            )
+        known = {column: kinds[spelled] for column, spelled in lower.items()}
+        return Relation(name, file, known, lower, self._source.engine, usage.variables)

@@ -1,0 +1,283 @@
+"""The usage as the rest of the program sees it: frames as of an instant, and nothing about databases."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import sqlalchemy as sa
+
+from pql.config.settings import Project
+from pql.domain.calendar import Calendar, to_micros
+from pql.domain.measures import Measure
+from pql.domain.moments import Moment
+from pql.domain.partials import Level
+from pql.domain.partials import Relation as Happening
+from pql.domain.patterns.base import PatternRows
+from pql.domain.plan import Plan
+from pql.warehouse import inputs as own
+from pql.warehouse import leads as known
+from pql.warehouse.happenings import Survey, Usable, survey
+from pql.warehouse.inspection import Finding, inspect
+from pql.warehouse.members import Members, Seen
+from pql.warehouse.plans import PlanReader, missing_column
+from pql.warehouse.quality import DataQuality, look
+from pql.warehouse.recent import LATEST_COLUMNS, latest_row, pattern_rows
+from pql.warehouse.relations import Relations
+from pql.warehouse.source import Source
+
+# More leads than this are not named in a statement: the rows of all are read, and those of others dropped.
+MOST_NAMED = 500
+# Each instant cuts the rows' days; so many are evaluated in one pass.
+MOST_INSTANTS = 128
+
+
+def open_warehouse(project: Project) -> "Warehouse":
+    """The project's usage tables. No connection is opened yet; `close` gives it back.
+
+    Raises:
+        SourceMismatch: The URL names a database that we cannot read.
+    """
+    return Warehouse(project)
+
+
+class Warehouse:
+    """Reads a project's relations. All methods raise SourceUnreachable or SourceMismatch where that fails.
+
+    Times in frames are float microseconds since 1970 in UTC, NaN unknown; text is `str`, NaN unknown. What is found
+    out about the source (columns, doubled ids, members) is kept for the instant last asked for, so a warehouse is
+    opened for a run and closed after it.
+    """
+
+    def __init__(self, project: Project) -> None:
+        definitions = project.definitions
+        self._definitions = definitions
+        self._source = Source(project.usage)
+        self._relations = Relations(self._source)
+        self._calendar = Calendar(ZoneInfo(definitions.time_zone))
+        self._lead = definitions.lead
+        self._kept_at: datetime | None = None
+        self._surveys: dict[Happening, Survey] = {}
+        self._members: Members | None = None
+        self._subscriptions: pd.DataFrame | None = None
+        self._allowance_rows: pd.DataFrame | None = None
+        self._deals: pd.Index[str] | None = None
+
+    def close(self) -> None:
+        """Give the connection back; the warehouse can be used again, and connects anew."""
+        self._source.close()
+        self._forget()
+
+    def relations(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns of each relation that the project has."""
+        found = {name: self._relations.get(name) for name in self._relations.names()}
+        return {name: tuple(relation.kinds) for name, relation in found.items() if relation is not None}
+
+    def inspect(self) -> Sequence[Finding]:
+        """Everything about the source that `pql check` should say; empty where all is well."""
+        return inspect(self._source, self._relations, self._definitions)
+
+    # --- who there is ---
+
+    def leads(self, *, as_of: datetime) -> pd.DataFrame:
+        """The leads that were there before an instant.
+
+        Returns:
+            Index `lead_id` (text, sorted): `name`, `domain`, `created_at`, `plan`, `owner_email`,
+            `success_owner_email`, `status`, `mrr`, `in_trial` (bool), `trial_ends_at`, `converted_at` (the start of
+            the first paying subscription), `open_deal` (bool), and every other attribute of the accounts (for user
+            leads also of the users). Plan, status, mrr and trial are those of the instant; all else is as it is
+            known today.
+        """
+        self._keep_for(as_of)
+        return self._facts(as_of, self._lead)
+
+    def users(self, lead_ids: Sequence[str]) -> pd.DataFrame:
+        """The users of leads, sorted: `user_id`, `lead_id`, `name`, `email`, `role` and all other attributes."""
+        members = self._current_members()
+        pairs = members.pairs(Level.USER, self._lead).rename(columns={"key": "user_id"})
+        users = members.users.drop(columns=["account_id", "created_at"])
+        for name in ("name", "email", "role"):
+            if name not in users:
+                users[name] = pd.Series(None, index=users.index, dtype="str")
+        joined = users.merge(pairs[pairs["lead_id"].isin(list(lead_ids))], on="user_id")
+        first = ["user_id", "lead_id", "name", "email", "role"]
+        return joined[[*first, *joined.columns.difference(first)]].sort_values(first[:2], ignore_index=True)
+
+    def answers(self, *, as_of: datetime) -> pd.DataFrame:
+        """The answers given before an instant: `lead_id`, `question`, `answer`."""
+        self._keep_for(as_of)
+        pairs = self._current_members().accounts_of(self._lead)
+        return known.answers(self._source, self._relations, pairs, as_of)
+
+    def reps(self) -> pd.DataFrame:
+        """The reps of the relation: `email`, `name`, `team`, `time_zone`, `slack_id`, `active`; none without it."""
+        return known.reps(self._source, self._relations)
+
+    def quality(self, *, as_of: datetime) -> DataQuality:
+        """How many rows could not be used, and why."""
+        return look(self._source, self._relations, as_of)
+
+    # --- measures ---
+
+    def measures(self, plan: Plan, instants: Sequence[datetime], lead_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """The measures of a plan at any number of instants: what `Plan.finish` returns.
+
+        Args:
+            plan: Its lead may differ from the project's.
+            instants: In any order; each bounds the rows that it sees.
+            lead_ids: The leads wanted; None: all that were there before the last instant.
+        """
+        ordered = sorted(set(instants))
+        parts = [
+            self._measured(plan, ordered[start : start + MOST_INSTANTS], ordered[-1], lead_ids)
+            for start in range(0, len(ordered), MOST_INSTANTS)
+        ]
+        return pd.concat(parts)
+
+    def user_measures(self, plan: Plan, lead_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
+        """The measures of a plan for each user of leads: index `user_id`, and `lead_id` beside the plan's columns."""
+        self._keep_for(as_of)
+        pairs = self._current_members().pairs(Level.USER, self._lead)
+        wanted = pairs[pairs["lead_id"].isin(list(lead_ids))].drop_duplicates("key").set_index("key")["lead_id"]
+        items = tuple(replace(item, measure=replace(item.measure, level=None)) for item in plan.items)
+        measured = self.measures(Plan(lead=Level.USER, items=items), [as_of], list(wanted.index))
+        frame = measured.droplevel("as_of").rename_axis("user_id")
+        return frame.assign(lead_id=wanted.reindex(frame.index))
+
+    def latest(self, items: Mapping[str, Measure], lead_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
+        """The latest row behind each signal's measure: `signal`, `lead_id`, `latest` (text), `latest_at`.
+
+        Args:
+            items: Measures by signal; those that are not made of rows give none.
+            lead_ids: Those wanted.
+        """
+        self._keep_for(as_of)
+        frames = [
+            found.assign(signal=name)
+            for name, measure in items.items()
+            if (found := self._latest(measure, lead_ids, as_of)) is not None
+        ]
+        empty = pd.DataFrame({name: pd.Series(dtype=object) for name in LATEST_COLUMNS})
+        return pd.concat(frames, ignore_index=True)[list(LATEST_COLUMNS)] if frames else empty
+
+    def pattern_rows(self, moment: Moment, *, since: datetime, as_of: datetime) -> PatternRows:
+        """What a moment's pattern sees of [since, as_of), and of its span before."""
+        self._keep_for(as_of)
+        members = self._current_members()
+        lead, accounts = self._lead, self._current_members().pairs(Level.ACCOUNT, self._lead)
+        pairs = members.pairs(Level.USER, lead) if lead is Level.USER else accounts
+        usable = self._usable(Happening.EVENTS)
+        events, firsts = pattern_rows(self._source, usable, moment, pairs=pairs, lead=lead, since=since, as_of=as_of)
+        return PatternRows(
+            events=events,
+            allowances=_of_leads(self._allowances(), accounts),
+            subscriptions=_of_leads(self._subscription_rows(), accounts),
+            first_seen=firsts,
+            since=to_micros(since),
+            as_of=to_micros(as_of),
+            calendar=self._calendar,
+        )
+
+    # --- what is kept for one instant ---
+
+    def _forget(self) -> None:
+        self._surveys.clear()
+        self._members = None
+        self._subscriptions = self._allowance_rows = self._deals = None
+
+    def _keep_for(self, as_of: datetime) -> None:
+        if as_of != self._kept_at:
+            self._forget()
+            self._kept_at = as_of
+
+    def _current_members(self) -> Members:
+        if self._members is None:
+            icp = self._definitions.icp
+            self._members = Members(
+                self._source,
+                self._relations,
+                own_free_mail=icp.free_mail_domains,
+                until=self._kept_at or datetime.max.replace(tzinfo=UTC),
+                seen=self._seen,
+            )
+        return self._members
+
+    def _seen(self) -> Seen:
+        """The users that events name, for a source without a users relation."""
+        usable, until = self._usable(Happening.EVENTS), self._kept_at or datetime.max.replace(tzinfo=UTC)
+        rows = usable.select({}, start=None, end=until).subquery()
+        pair = (rows.c.user_id, rows.c.account_id)
+        select = sa.select(*pair, sa.func.min(rows.c.at).label("at")).where(rows.c.user_id.is_not(None)).group_by(*pair)
+        frame = self._source.fetch(select, usable.relation.file.path)
+        return Seen.of(frame.astype({"user_id": "str", "account_id": "str"}))
+
+    def _usable(self, happening: Happening, accounts: Sequence[str] | None = None) -> Usable:
+        relation, users = self._relations.needed(happening.value), self._relations.get("users")
+        if happening not in self._surveys:
+            self._surveys[happening] = survey(self._source, relation, happening, users)
+        return Usable(relation, happening, users, self._surveys[happening], accounts)
+
+    def _subscription_rows(self) -> pd.DataFrame:
+        if self._subscriptions is None:
+            self._subscriptions = known.subscriptions(self._source, self._relations)
+        return self._subscriptions
+
+    def _allowances(self) -> pd.DataFrame:
+        if self._allowance_rows is None:
+            self._allowance_rows = own.allowances(self._source, self._relations)
+        return self._allowance_rows
+
+    def _facts(self, as_of: datetime, level: Level) -> pd.DataFrame:
+        """What is known of the accounts, users or companies at an instant; index: their ids."""
+        members, converts = self._current_members(), self._definitions.customers.converts
+        if self._deals is None:
+            self._deals = known.open_deals(self._source, self._relations)
+        facts = known.account_facts(members, self._subscription_rows(), self._deals, converts, as_of)
+        return known.by_lead(members, facts, level)
+
+    def _measured(
+        self, plan: Plan, instants: Sequence[datetime], until: datetime, lead_ids: Sequence[str] | None
+    ) -> pd.DataFrame:
+        self._keep_for(until)
+        members = self._current_members()
+        wanted = members.lead_ids(plan.lead) if lead_ids is None else sorted(set(lead_ids))
+        reader = PlanReader(
+            source=self._source,
+            relations=self._relations,
+            members=members,
+            calendar=self._calendar,
+            plan=plan,
+            instants=instants,
+            lead_ids=None if lead_ids is None or len(wanted) > MOST_NAMED else wanted,
+            usable=self._usable,
+            facts=self._facts,
+            allowances=self._allowances,
+        )
+        return plan.finish(reader.read(), lead_ids=wanted, instants=instants, calendar=self._calendar)
+
+    def _latest(self, measure: Measure, lead_ids: Sequence[str], as_of: datetime) -> pd.DataFrame | None:
+        if measure.evidence is None or measure.evidence[0].relation.value not in self._relations:
+            return None
+        members = self._current_members()
+        pairs = members.pairs(Level.USER if self._lead is Level.USER else Level.ACCOUNT, self._lead)
+        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
+        named = pairs["key"].tolist() if self._lead is not Level.USER and len(pairs) <= MOST_NAMED else None
+        usable = self._usable(measure.evidence[0].relation, named)
+        if missing_column(measure.evidence[0], usable.relation):
+            return None
+        return latest_row(
+            self._source,
+            usable,
+            measure,
+            pairs=pairs,
+            lead=self._lead,
+            calendar=self._calendar,
+            as_of=as_of,
+        )
+
+
+def _of_leads(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of accounts as rows of leads."""
+    return rows.merge(pairs, left_on="account_id", right_on="key").drop(columns=["account_id", "key"])
