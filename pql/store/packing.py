@@ -31,6 +31,7 @@ _DECIMALS = {
 }
 _VERDICT = ("outcomes", "values", "latest_at", "missing", "gated", "strengths", "decays", "points", "counted")
 _ALWAYS = 5  # strength and points are kept of fired signals only
+_PARTS = ("criterion.", "persona.", "exclusion.")
 _TEXTS = ("name", "domain", "stage", "plan", "owner_email", "success_owner_email")
 _SCORE_TEXTS = ("fit_grade", "grade", "tier")
 
@@ -48,7 +49,7 @@ class Packed:
         self._columns = _columns(evaluation, shown)
         self._verdicts = _verdict_columns(evaluation.verdicts, evaluation.leads.index)
         self._attributes = [name for name in shown if name in evaluation.leads]
-        self._parts = [name for name in evaluation.fit.columns if name.startswith(("criterion.", "persona."))]
+        self._parts = [name for name in evaluation.fit.columns if name.startswith(_PARTS)]
         self.score_hashes = self._hash_scores()
         self.row_hashes = self._hash_rows()
 
@@ -72,7 +73,7 @@ class Packed:
         columns["eligible"] = [bool(eligible) for eligible in part["eligible"].tolist()]
         columns["created_at"] = [None if at is None else int(at) for at in _nullable(part["created_at"])]
         columns["attributes"] = _objects({name: part[f"attribute.{name}"] for name in self._attributes}, len(ids))
-        columns["fit_parts"] = _objects({name: part[name] for name in self._parts}, len(ids), nulls=True)
+        columns["fit_parts"] = _objects({name: _applies(part[name]) for name in self._parts}, len(ids))
         columns["search"] = [
             f"{lead_id}\n{name}\n{domain}".casefold()
             for lead_id, name, domain in zip(ids, columns["name"], columns["domain"], strict=True)
@@ -124,7 +125,7 @@ def _columns(evaluation: Evaluation, shown: Sequence[str]) -> dict[str, "pd.Seri
     columns = {name: _column(leads, name) for name in (*_TEXTS, "created_at")}
     columns |= {f"attribute.{name}": leads[name] for name in shown if name in leads}
     columns |= {name: _column(fit, name) for name in ("fit", "coverage")}
-    columns |= {name: fit[name] for name in fit.columns if name.startswith(("criterion.", "persona."))}
+    columns |= {name: fit[name] for name in fit.columns if name.startswith(_PARTS)}
     named = ("ineligible_why", "behaviour", "band", *_SCORE_TEXTS)
     columns |= {name: _column(scores, name) for name in named}
     columns["eligible"] = scores["eligible"].fillna(value=False).astype(bool)
@@ -210,15 +211,22 @@ def _numbers(column: "pd.Series[Any]") -> list[float]:
     return [float(number or 0.0) for number in _nullable(column)]
 
 
-def _objects(columns: Mapping[str, "pd.Series[Any]"], size: int, *, nulls: bool = False) -> list[str]:
-    """One JSON object a row; nulls are left out unless wanted."""
+def _objects(columns: Mapping[str, "pd.Series[Any]"], size: int) -> list[str]:
+    """One JSON object a row; nulls are left out, but for criteria: there null says that nothing is known."""
     written = []
     for name, column in columns.items():
         codes, uniques = _coded(column)
         key = json.dumps(name, ensure_ascii=False)
-        texts = [f"{key}:{text}" for text in uniques] + [f"{key}:null" if nulls else ""]
+        texts = [f"{key}:{text}" for text in uniques] + [f"{key}:null" if name.startswith("criterion.") else ""]
         written.append([texts[code] for code in codes])
     return _braced(written, size)
+
+
+def _applies(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Personas and exclusions are kept only where they apply."""
+    if str(column.name).startswith("criterion."):
+        return column.astype(float).round(2)
+    return column.astype(object).where(column.fillna(value=False).astype(bool), None)
 
 
 def _braced(columns: Sequence[Sequence[str]], size: int) -> list[str]:

@@ -297,7 +297,8 @@ class LeadRecord:
     """A lead as the last run that changed it left it.
 
     Args:
-        fit_parts: `criterion.<name>`: points (None unknown), `persona.<name>`: true where it applies.
+        fit_parts: `criterion.<name>`: points (None unknown); `persona.<name>`, `exclusion.<name>`: true, where it
+            applies.
         updated_at: The `as_of` of the run that last changed the row.
         gone: The source no longer has it.
     """

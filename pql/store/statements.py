@@ -23,8 +23,9 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Collection[Mapping[
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Collection[Mapping[str, Any]]) -> int:
     """Add the rows whose keys are not there yet; how many."""
-    statement = _insert(connection, table).on_conflict_do_nothing()
-    return sum(connection.execute(statement, chunk).rowcount for chunk in chunks(rows, ROWS))
+    # A row count is not known of many rows at once on PostgreSQL; what is returned can be counted.
+    added = _insert(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return sum(len(connection.execute(added, chunk).all()) for chunk in chunks(rows, ROWS))
 
 
 def upsert(
