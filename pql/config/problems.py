@@ -80,11 +80,32 @@ CODES: Mapping[str, Code] = {
     # What the usage database says
     "C080": Code(title="SQL rejected by the database", source=True),
     "C081": Code(title="Missing column", source=True),
-    "C082": Code(title="Missing relation", source=True),
+    "C082": Code(title="Missing relation"),
     "C083": Code(title="Database cannot be reached", source=True),
     "C084": Code(title="Definition reads an unknown column", source=True),
     "C085": Code(title="Column of the wrong type", source=True),
 }
+
+# The codes of what the usage database says, by the finding's word; of columns there are two.
+_SOURCE_CODES = {
+    "sql": "C080",
+    "column": "C081",
+    "relation": "C082",
+    "connection": "C083",
+    "type": "C085",
+    "as_of": "C064",
+    "filter": "C055",
+}
+
+
+def source_code(what: str, path: str) -> str:
+    """The code for something that was found in the usage database.
+
+    Args:
+        what: The word of the finding: connection, relation, sql, column, type, as_of or filter.
+        path: The file that it is told of: a column may be missing in a SELECT, or for a definition.
+    """
+    return "C084" if what == "column" and not path.startswith("sql/") else _SOURCE_CODES[what]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

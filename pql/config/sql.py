@@ -23,11 +23,11 @@ RELATIONS = (
     "deals",
     "reps",
 )
+NEEDED = ("events", "accounts")
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _AS_OF = re.compile(r"(?<![:\w]):as_of\b")
 _SQL = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-# A query is bounded in time, or it is not.
-_BOUNDS = ({"start": ":start", "end": ":end"}, {"start": None, "end": None})
+_BOUNDS = {"start": "'1970-01-01 00:00:00+00:00'", "end": "'2026-01-31 00:00:00+00:00'"}
 
 
 def relations(files: Files) -> Mapping[str, SqlFile]:
@@ -42,6 +42,9 @@ def relations(files: Files) -> Mapping[str, SqlFile]:
             files.problem(path, "C027", f"there is no relation '{name}'", hint)
         elif text := _text(files, path):
             found[name] = SqlFile(path=path, text=text)
+    for name in NEEDED:
+        if name not in found and not files.exists(f"sql/{name}.sql"):
+            files.problem(f"sql/{name}.sql", "C082", f"the relation '{name}' is missing", "write a SELECT of it there")
     return found
 
 
@@ -60,17 +63,12 @@ def _text(files: Files, path: str) -> str:
 
 
 def templates(parts: Parts) -> Iterator[Problem]:
-    """SQL whose Jinja does not render, with bounds of time or without, and measures' SQL that forgets the instant."""
-    variables = parts.pql.shape.usage.variables if parts.pql else {}
-    for file in parts.relations.values():
-        for bounds in _BOUNDS:
-            if problem := _rendering(file, {**variables, **bounds}):
-                yield problem
-                break
-    for file in parts.statements.values():
-        if problem := _rendering(file, {**variables, **_BOUNDS[1]}):
+    """SQL whose Jinja does not render, and measures' SQL that forgets the instant."""
+    names = {**(parts.pql.shape.usage.variables if parts.pql else {}), **_BOUNDS}
+    for file in (*parts.relations.values(), *parts.statements.values()):
+        if problem := _rendering(file, names):
             yield problem
-        elif not _AS_OF.search(_COMMENTS.sub(" ", file.text)):
+        elif file.path in parts.statements and not _AS_OF.search(_COMMENTS.sub(" ", file.text)):
             message = "the SQL does not bind :as_of, so it cannot tell what was so in the past"
             yield _problem(file, 1, "C064", message, "compare with :as_of")
 
