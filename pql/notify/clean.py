@@ -20,6 +20,7 @@ _UNWANTED = re.compile(
 )
 _LINE_BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _SPACE = re.compile(r"[^\S\n]+")
+_ADDRESS = re.compile(r"[^\s@<>\"|]+@[^\s@<>\"|]+")
 _JOINER = "\u200d"
 
 
@@ -117,6 +118,7 @@ def _reason(reason: Reason) -> Reason:
 
 def _person(person: Person) -> Person:
     email = one_line(person.email, NAME)
+    email = email if _ADDRESS.fullmatch(email) else ""
     return Person(
         name=one_line(person.name, NAME) or email or "(no name)",
         email=email,

@@ -22,17 +22,17 @@ def secrets_of(settings: EmailSettings) -> tuple[str, ...]:
     if not password:
         return ()
     written = (password, f"\0{user}\0{password}")
-    return (*(base64.b64encode(text.encode()).decode() for text in written), password)
+    return (*(base64.b64encode(text.encode("utf-8", "replace")).decode() for text in written), password)
 
 
-def explain(exc: Exception, settings: EmailSettings, recipient: Address, *, in_data: bool) -> DeliveryError:
+def explain(exc: Exception, settings: EmailSettings, recipient: Address, *, doubtful: bool) -> DeliveryError:
     """The failure as the deliverer needs it.
 
     Args:
         exc: What `smtplib` or the socket raised.
         settings: Name the server; their password is kept out of the message.
         recipient: Who was to get it.
-        in_data: The body was being handed over, so a connection that broke may have delivered it.
+        doubtful: The body was being handed over, at this try or an earlier one, so it may have been delivered.
     """
     server = f"mail server {settings.host}:{settings.port}"
     said = redact(_said(exc), secrets_of(settings))
@@ -48,7 +48,7 @@ def explain(exc: Exception, settings: EmailSettings, recipient: Address, *, in_d
     if isinstance(exc, ValueError):  # its text may hold a part of the password
         said = "the username, the password or an address has a character that SMTP cannot carry"
         return DeliveryError(f"{server}: {said}; correct notifiers/email/channel.yml", permanent=True)
-    return DeliveryError(f"{server} broke off: {said}; trying again later", ambiguous=in_data)
+    return DeliveryError(f"{server} broke off: {said}; trying again later", ambiguous=doubtful)
 
 
 def _said(exc: Exception) -> str:

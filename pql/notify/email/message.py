@@ -29,7 +29,8 @@ def parse_address(written: str) -> Address:
     name, spec = parseaddr(written)
     local, at, domain = spec.rpartition("@")
     refusal = f"'{one_line(written, 100)}' is no email address; correct the rep or the sender"
-    if not (local and at and domain) or one_line(written, len(written) + 1) != written.strip():
+    # The library drops blanks from an address and so makes another one of it.
+    if not (local and at and domain and spec in written) or one_line(written, len(written) + 1) != written.strip():
         raise DeliveryError(refusal, permanent=True)
     try:
         ascii_domain = domain.encode("idna").decode("ascii")

@@ -24,16 +24,16 @@ def send_email(settings: EmailSettings, outgoing: Outgoing) -> Receipt:
     international = not (sender.addr_spec.isascii() and recipient.addr_spec.isascii())
     message = compose(outgoing, sender=sender, recipient=recipient)
     body = message.as_bytes(policy=SMTPUTF8 if international else SMTP)
-    handover = _Handover(settings, recipient)
+    handover = _Handover(settings, recipient, doubtful=outgoing.ambiguous)
     handover.run(sender, body, international=international)
     return Receipt(reference=message_id(outgoing.delivery_id, sender))
 
 
 class _Handover:
-    def __init__(self, settings: EmailSettings, recipient: Address) -> None:
+    def __init__(self, settings: EmailSettings, recipient: Address, *, doubtful: bool) -> None:
         self._settings = settings
         self._recipient = recipient
-        self._in_data = False
+        self._doubtful = doubtful
 
     def run(self, sender: Address, body: bytes, *, international: bool) -> None:
         smtp: smtplib.SMTP | None = None
@@ -41,7 +41,7 @@ class _Handover:
             smtp = self._connect()
             self._converse(smtp, sender, body, international=international)
         except (OSError, smtplib.SMTPException, ValueError) as exc:
-            raise explain(exc, self._settings, self._recipient, in_data=self._in_data) from exc
+            raise explain(exc, self._settings, self._recipient, doubtful=self._doubtful) from exc
         finally:
             if smtp is not None:
                 smtp.close()
@@ -66,7 +66,7 @@ class _Handover:
             )
         _expect(smtp.mail(sender.addr_spec, ["SMTPUTF8", "BODY=8BITMIME"] if international else []), sender)
         _expect(smtp.rcpt(self._recipient.addr_spec), None)
-        self._in_data = True
+        self._doubtful = True
         code, answer = smtp.data(body)
         if code != _OK:
             raise smtplib.SMTPDataError(code, answer)

@@ -48,7 +48,7 @@ class SlackSender:
             DeliveryError: See `Channel.send`.
         """
         try:
-            if outgoing.ambiguous and (found := self._find(outgoing)):
+            if outgoing.ambiguous and (found := self._left_by_an_earlier_try(outgoing)):
                 return Receipt(reference=found, reconciled=True)
             return self._post(outgoing)
         except DeliveryError as exc:
@@ -94,6 +94,13 @@ class SlackSender:
             raise DeliveryError(message, permanent=True)
         return _id_in(self._call("users.lookupByEmail", email, params={"email": email}), "user")
 
+    def _left_by_an_earlier_try(self, outgoing: Outgoing) -> str | None:
+        try:
+            return self._find(outgoing)
+        except DeliveryError as exc:
+            exc.ambiguous = True  # Slack could not be asked, so what was in doubt still is
+            raise
+
     def _find(self, outgoing: Outgoing) -> str | None:
         """Where the message is, as `channel:ts`, if an earlier try has posted it."""
         channel = self._conversation_id(outgoing.address)
@@ -121,7 +128,7 @@ class SlackSender:
                 if channel.get("name") == name.removeprefix("#"):
                     return str(channel["id"])
         message = f"Slack has no channel {name}, or the app may not see it; correct config/routing.yml"
-        raise DeliveryError(message, permanent=True, ambiguous=True)
+        raise DeliveryError(message, permanent=True)
 
     def _pages(self, method: str, address: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         cursor = ""
@@ -135,7 +142,6 @@ class SlackSender:
             f"{method} for {address} has more than {_PAGE * _PAGES} entries since the first try; "
             "look there by hand whether the message arrived",
             permanent=True,
-            ambiguous=True,
         )
 
     def _call(self, method: str, about: str, *, posting: bool = False, **arguments: Any) -> dict[str, Any]:

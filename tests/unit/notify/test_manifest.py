@@ -1,0 +1,31 @@
+"""The Slack app that the docs tell people to make."""
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+MANIFEST = Path(__file__).parents[3] / "docs" / "slack-app-manifest.yml"
+# Of each method that is called, what Slack asks for (https://docs.slack.dev/reference/methods).
+NEEDED = {
+    "chat.postMessage": {"chat:write"},
+    "users.lookupByEmail": {"users:read.email", "users:read"},
+    "conversations.open": {"im:write"},
+    "conversations.list": {"channels:read", "groups:read"},
+    "conversations.history": {"channels:history", "groups:history", "im:history"},
+}
+
+
+def test_the_app_may_do_what_the_channel_does_and_no_more() -> None:
+    manifest = YAML(typ="safe").load(MANIFEST)
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == set().union(*NEEDED.values())
+
+
+def test_the_channel_calls_no_other_methods() -> None:
+    package = Path(__file__).parents[3] / "pql" / "notify" / "slack" / "send.py"
+    source = package.read_text(encoding="utf-8")
+    assert all(f'"{method}"' in source for method in NEEDED)
+    assert source.count("self._call(") + source.count("self._pages(") == len(NEEDED) + 1
+
+
+def test_slack_takes_the_descriptions_length() -> None:
+    assert len(YAML(typ="safe").load(MANIFEST)["display_information"]["description"]) <= 140
