@@ -92,8 +92,7 @@ class SpanRule:
                 return calendar.complete_days(self.days, as_of, skip=self.skip)
             case SpanKind.EVER:
                 return Span(None, as_of)
-            case SpanKind.PERIOD:
-                return calendar.period(self.period, as_of)
+        return calendar.period(self.period, as_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,7 @@ class Trend(WindowedMeasure):
         before = self.against or self.window
         if 0.95 <= ratio <= 1.05:
             return f"as much in the last {self.window} as in the {before} before"
-        many = f"{ratio:.1f} times as much"
-        change = many if ratio >= 2 else f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'less'}"
+        if ratio >= 2:
+            return f"{ratio:.1f} times as much a day in the last {self.window} as in the {before} before"
+        change = f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'less'}"
         return f"{change} a day in the last {self.window} than in the {before} before"

@@ -59,6 +59,7 @@ def evaluation() -> Evaluation:
         sso=[True, False],
         young=[None, None],
     )
+    rows["sso.latest_at"] = float("nan")
     return evaluate(ALL, who, users(("u1", "a1", "student")), answers(), rows, as_of=AS_OF)
 
 
@@ -103,6 +104,7 @@ def test_the_strongest_come_first_then_the_quiet_then_what_was_not_evaluated(fir
         "young": "not evaluated: the lead is too young to compare",
     }
     assert first.signals[1].value is True
+    assert first.signals[1].latest_at is None
     assert first.signals[2].norm is None
 
 

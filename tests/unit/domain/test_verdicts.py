@@ -84,6 +84,13 @@ def test_a_gate_on_an_attribute_that_is_not_there_does_not_hold() -> None:
     assert column(verdicts.gated) == [True]
 
 
+def test_signals_can_share_a_gate() -> None:
+    signals = [signal(name, only_if={"stage": "trial"}) for name in ("breadth", "depth")]
+    who = leads(2, stage=["trial", "free"])
+    verdicts = judged(signals, measured(breadth=[9, 9], depth=[9, 9]), attributes=who).verdicts
+    assert column(verdicts.gated, "breadth") == column(verdicts.gated, "depth") == [False, True]
+
+
 def test_text_can_fire_and_has_no_norm() -> None:
     plan = signal("plan", measure=Attribute(of="plan"), fires=["Team", "Business"])
     judgement = judged(plan, measured(plan=["team", "free", None]))
