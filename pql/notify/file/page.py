@@ -78,7 +78,7 @@ class Entry:
 
 
 def message_page(told: Mapping[str, str], slack: Mapping[str, object], email: Mapping[str, object]) -> str:
-    """One message as Slack and as a mail client would show it; the email is the file beside the page.
+    """One message as Slack and as a mail client would show it, in one file that can be passed on.
 
     Args:
         told: `title`, `to` and `at` (ISO).
@@ -96,7 +96,7 @@ def message_page(told: Mapping[str, str], slack: Mapping[str, object], email: Ma
 {shown}
 </div></div></section>
 <section class="card"><h2 dir="auto">Email: {escape(str(email.get("subject", "")))}</h2>
-<iframe src="email.html" sandbox="allow-popups" title="The email"></iframe></section>
+<iframe srcdoc="{escape(str(email.get("html", "")))}" sandbox="allow-popups" title="The email"></iframe></section>
 </div>"""
     return _page(told["title"], body)
 
