@@ -37,7 +37,7 @@ def instants(events: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, pd.
         All rows with `group` (a number), and one row for each group and instant: of several rows at one instant the
         first by user and feature stands for all, so that the order of rows never matters.
     """
-    known = events.dropna(subset=list(by))
+    known = events.dropna(subset=list(by)).reset_index(drop=True)
     grouped = known.assign(group=known.groupby(list(by), sort=True).ngroup(), at=known["at"].astype("int64"))
     ties = [column for column in ("user_id", "feature") if column in grouped]
     shown = grouped.sort_values(["group", "at", *ties], kind="stable")

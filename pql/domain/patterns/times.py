@@ -69,5 +69,6 @@ class Times(Pattern):
         if self.distinct is not None:
             # A value counts once: until it is seen again, or falls out of the span.
             again = grouped.sort_values("at", kind="stable").groupby(["group", self.distinct])["at"].shift(-1)
+            again = again.reindex(grouped.index)
             ends = ends.where(~(again < ends), again)
         return ends.to_numpy(dtype="int64")

@@ -221,7 +221,7 @@ PROFILE = icp(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(ATTRIBUTES, min_size=1, max_size=8), st.integers(0, 999))
 def test_fit_and_coverage_keep_their_bounds_in_any_order(rows: list[dict[str, Any]], seed: int) -> None:
     who = leads(len(rows)).join(pd.DataFrame(rows, index=leads(len(rows)).index))
@@ -232,7 +232,7 @@ def test_fit_and_coverage_keep_their_bounds_in_any_order(rows: list[dict[str, An
     pd.testing.assert_frame_equal(found, mixed.reindex(found.index))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(ATTRIBUTES)
 def test_a_criterion_that_nothing_is_known_of_never_raises_fit_or_coverage(row: dict[str, Any]) -> None:
     who = leads(1, **{name: [value] for name, value in row.items()})

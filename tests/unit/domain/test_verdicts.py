@@ -282,7 +282,7 @@ TIGHT = Scoring(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(VALUES, st.lists(RULES, min_size=1, max_size=4), st.floats(0, 20))
 def test_strengths_are_0_to_1_and_what_counts_keeps_under_the_caps(
     values: list[float | None], rules: list[Points], age: float
@@ -309,7 +309,7 @@ def test_the_order_of_the_leads_changes_nothing(values: list[float | None], rule
     assert whole.cuts == mixed.cuts
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.tuples(st.floats(-40, 40), st.sampled_from("ab")), min_size=1, max_size=5),
     st.integers(0, 4),
@@ -329,6 +329,7 @@ def test_the_score_never_falls_when_a_positive_signal_grows(
     assert total(max(low, high)) >= total(min(low, high)) - 1e-9
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(0, 6).map(float), min_size=1, max_size=40))
 def test_equal_values_have_equal_percentiles_and_greater_ones_no_smaller(values: list[float]) -> None:
     ordered = np.sort(np.array(values))

@@ -83,6 +83,12 @@ def test_a_distinct_value_counts_as_long_as_its_latest_row_is_in_the_span() -> N
     assert minutes(distinct.find(seen(frame))) == [("a", 100)]
 
 
+def test_distinct_values_are_counted_in_rows_of_any_order_and_numbering() -> None:
+    rows = [events(views(minute), invitee_id=[name]) for minute, name in ((40, "y"), (0, "x"), (20, "x"))]
+    distinct = Times(event="invite", at_least=2, within=HOUR, distinct="invitee_id")
+    assert minutes(distinct.find(seen(pd.concat(rows)))) == [("a", 40)]
+
+
 def test_only_what_became_complete_since_is_told() -> None:
     rows = events(views(0, 100))
     assert minutes(ONCE.find(seen(rows, since=1, as_of=101))) == [("a", 100)]
