@@ -94,7 +94,6 @@ def closed_by_conversion(
             status="converted",
             closed_at=as_of,
             reason=f"became a paying customer on {row.converted_at:%Y-%m-%d}",
-            claimed=bool(episodes.at[row.lead_id, "claimed_by"]),
             cooldown_until=as_of + timedelta(seconds=cooldown.seconds),
             converted_at=row.converted_at,
         )

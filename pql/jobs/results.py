@@ -6,6 +6,7 @@ import pandas as pd
 
 from pql.domain.decisions import Why
 from pql.domain.definitions import Definitions
+from pql.domain.qualification import Closing
 from pql.jobs.compose import fit_words, reasons
 from pql.jobs.tell import decision_records
 from pql.jobs.thought import Thought
@@ -80,9 +81,14 @@ def _left(definitions: Definitions, thought: Thought) -> list[EpisodeClosed]:
     cooldown = timedelta(seconds=definitions.qualification.cooldown.seconds)
     return [
         EpisodeClosed(
-            lead_id=str(lead_id), status="expired", closed_at=as_of, reason=str(why), cooldown_until=as_of + cooldown
+            lead_id=str(lead_id),
+            status="expired",
+            closed_at=as_of,
+            reason=str(row["why"]),
+            unless_claimed=row["reason"] == Closing.EXPIRED,
+            cooldown_until=as_of + cooldown,
         )
-        for lead_id, why in thought.transitions.closed["why"].items()
+        for lead_id, row in thought.transitions.closed.iterrows()
     ]
 
 
