@@ -114,7 +114,8 @@ def _sqlite(url: sa.URL, folder: Path) -> Database:
     in_memory = url.database in {None, "", ":memory:"}
     if not in_memory and not str(url.database).startswith("file:"):
         url = url.set(database=str(folder / str(url.database)))
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
+    timeout = {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_MS / 1000}
+    options: dict[str, Any] = {"connect_args": timeout}
     if in_memory:
         # All threads share the one connection that holds the data, one after the other.
         options |= {"poolclass": pool.QueuePool, "pool_size": 1, "max_overflow": 0}
