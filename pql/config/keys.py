@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel
 
+from pql.config.shapes.base import Shape
 from pql.config.shapes.measures import PythonMeasure
 from pql.domain.measures.function import Function
 
@@ -96,7 +97,7 @@ def meanings(shape: type[Any]) -> Mapping[str, str]:
     for base in reversed(shape.__mro__):
         _, _, section = inspect.cleandoc(base.__doc__ or "").partition("\nArgs:\n")
         for match in re.finditer(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section, re.MULTILINE):
-            said[match[1]] = " ".join(match[2].split())
+            said[match[1]] = " ".join(match[2].split()).replace("None: ", "without it, ")
     return said
 
 
@@ -111,6 +112,17 @@ def options(annotation: Any) -> Sequence[Any]:
         return []
     # The one kind that is not written as the domain has it.
     return [PythonMeasure if annotation is Function else annotation]
+
+
+def shapes_in(annotation: Any) -> Sequence[type[Shape]]:
+    """The shapes of mappings that a value of this type holds, itself or in a list; kinds are not among them."""
+    found: list[type[Shape]] = []
+    for option in options(annotation):
+        if isinstance(option, type) and issubclass(option, Shape) and option is not PythonMeasure:
+            found.append(option)
+        for inner in get_args(option):
+            found += shapes_in(inner)
+    return list(dict.fromkeys(found))
 
 
 def step(annotation: Any, part: str | int, written: Any) -> Any:
