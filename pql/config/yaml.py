@@ -19,7 +19,7 @@ Path: TypeAlias = tuple[str | int, ...]
 Data: TypeAlias = Any  # None, bool, int, float, str, list or dict with text keys
 
 MAX_CHARACTERS = 1_000_000
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 MAX_DEPTH = 40
 
 # A leading zero makes it text, as in YAML's JSON schema: a condition on a postcode must not lose it.

@@ -77,7 +77,7 @@ def put(data: Any, at: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(YAML_FILES + TEXT_FILES), content=st.one_of(st.binary(max_size=60), st.text().map(str.encode))
 )
@@ -86,7 +86,7 @@ def test_any_bytes_in_any_file_are_problems_at_most(folder: Path, path: str, con
         assert (problem.line, problem.column) >= (1, 1)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), path=st.sampled_from(YAML_FILES))
 def test_any_value_in_any_place_is_a_problem_at_most(folder: Path, data: st.DataObject, path: str) -> None:
     yaml = YAML(typ="safe", pure=True)
