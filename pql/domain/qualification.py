@@ -80,7 +80,8 @@ def advance(
         The same again when called with its own `state` at the same `as_of`, and nothing opened or closed.
     """
     now = float(to_micros(as_of))
-    index = scores.index.union(state.index).rename("lead_id")
+    gone = state.index[~_among(state.index, scores.index)]
+    index = scores.index.append(gone).rename("lead_id")
     old = _complete(state, index)
     eligible, above, below = _standing(scores.reindex(index), rule, tiers)
     above_since = np.where(above, _since(old["above_since"], now), np.nan)
@@ -122,7 +123,7 @@ def closed(
         rule: Its cooldown.
         closed_at: When. A cooldown that lasts longer already is kept.
     """
-    chosen = state.index.isin(list(lead_ids))
+    chosen = _among(state.index, pd.Index(list(lead_ids)))
     until = np.fmax(state["cooldown_until"].to_numpy(dtype=float), to_micros(cooldown_until(rule, closed_at)))
     return state.assign(
         open=state["open"].to_numpy(dtype=bool) & ~chosen,
@@ -130,6 +131,12 @@ def closed(
         opened_at=state["opened_at"].where(~chosen),
         cooldown_until=np.where(chosen, until, state["cooldown_until"]),
     )
+
+
+def _among(ids: "pd.Index[Any]", others: "pd.Index[Any]") -> BoolArray:
+    # `isin` goes through text ids one by one; a look-up in the other index does not.
+    found: BoolArray = others.get_indexer(ids) >= 0
+    return found
 
 
 def _complete(state: pd.DataFrame, index: "pd.Index[Any]") -> pd.DataFrame:
@@ -144,7 +151,8 @@ def _standing(
     """Whether each lead is eligible, meets the enter bar, and is below the leave bar."""
     # Who is not among the scores is below; only who is known to be ineligible is that.
     eligible = ~scores["eligible"].eq(other=False).to_numpy(dtype=bool)
-    ranks = scores["tier"].map({tier: rank for rank, tier in enumerate(tiers)}).to_numpy(dtype=float, na_value=np.nan)
+    codes = pd.Categorical(scores["tier"], categories=list(tiers)).codes
+    ranks = np.where(codes < 0, len(tiers), codes)
     behaviour = scores["behaviour"].to_numpy(dtype=float)
 
     def meets(bar: Bar) -> BoolArray:
@@ -195,9 +203,9 @@ def _transitions(
     ending: "pd.Series[Any]",
     whys: "dict[str, str | pd.Series[Any]]",
 ) -> Transitions:
-    kept = new[new.index.isin(before.index) | new[list(_MICROS)].notna().any(axis=1)].sort_index()
+    kept = new[_among(new.index, before.index) | new[list(_MICROS)].notna().any(axis=1)].sort_index()
     old = _complete(before, kept.index)[list(STATE_COLUMNS)]
-    same = (kept.eq(old) | (kept.isna() & old.isna())).all(axis=1) & kept.index.isin(before.index)
+    same = (kept.eq(old) | (kept.isna() & old.isna())).all(axis=1) & _among(kept.index, before.index)
     said = [
         why if isinstance(why, str) else str(why.get(lead_id, ""))
         for lead_id, why in ((lead_id, whys[reason]) for lead_id, reason in ending.items())

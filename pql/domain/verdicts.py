@@ -3,9 +3,10 @@
 Every formula is written out in docs/scoring.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -307,19 +308,24 @@ def capped(signals: Sequence[Signal], points: Mapping[str, Floats], scoring: Sco
         return {}
     shrunk: dict[str, Floats] = {}
     for group in dict.fromkeys(signal.points.group for signal in signals):
-        names = [signal.name for signal in signals if signal.points.group == group]
-        whole = sum((np.maximum(points[name], 0.0) for name in names), np.zeros(1))
-        factor = _shrink(whole, np.full(1, scoring.group_caps.get(group, np.inf)))
-        shrunk |= {name: _positive_times(points[name], factor) for name in names}
-    lifted = sum((np.maximum(shrunk[signal.name], 0.0) for signal in signals), np.zeros(1))
-    lowered = sum((np.minimum(shrunk[signal.name], 0.0) for signal in signals), np.zeros(1))
-    factor = _shrink(lifted, scoring.total_cap - lowered)
-    return {signal.name: _positive_times(shrunk[signal.name], factor) for signal in signals}
+        own = {signal.name: points[signal.name] for signal in signals if signal.points.group == group}
+        shrunk |= _shrunk(
+            own, _sum(np.maximum(part, 0.0) for part in own.values()), scoring.group_caps.get(group, np.inf)
+        )
+    ordered = {signal.name: shrunk[signal.name] for signal in signals}
+    lifted = _sum(np.maximum(part, 0.0) for part in ordered.values())
+    lowered = _sum(np.minimum(part, 0.0) for part in ordered.values())
+    return _shrunk(ordered, lifted, scoring.total_cap - lowered)
 
 
-def _shrink(whole: Floats, cap: Floats) -> Floats:
-    return np.divide(cap, whole, out=np.ones_like(whole), where=whole > cap)
+def _sum(parts: Iterable[Floats]) -> Floats:
+    return reduce(np.add, parts)
 
 
-def _positive_times(points: Floats, factor: Floats) -> Floats:
-    return np.where(points > 0, points * factor, points)
+def _shrunk(points: Mapping[str, Floats], lifted: Floats, cap: Floats | float) -> dict[str, Floats]:
+    """The points, the positive ones in proportion so that they add up to `cap` where `lifted`, their sum, is more."""
+    over = lifted > cap
+    if not over.any():
+        return dict(points)
+    factor = np.divide(cap, lifted, out=np.ones_like(lifted), where=over)
+    return {name: np.where(part > 0, part * factor, part) for name, part in points.items()}
