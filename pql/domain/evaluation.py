@@ -53,10 +53,12 @@ class Evaluation:
             (microseconds), open_deal and the attributes that definitions use.
         verdicts: See there.
         fit: Index `lead_id`; `fit` (points >= 0), `coverage` (0..1), `fit_grade` (A-D, ?), and for each criterion
-            the columns `criterion.<name>` (points, NaN unknown) and for each persona `persona.<name>` (bool).
+            the columns `criterion.<name>` (points, NaN unknown) and, if it has a gate, `gated.<name>` (bool: left
+            out); for each persona `persona.<name>` and for each exclusion `exclusion.<name>` (bool).
         scores: Index `lead_id`; `eligible` (bool), `ineligible_why` (text, "" if eligible), `behaviour` (0..cap),
             `band` (1..4), `fit_grade`, `grade` ("A1"), `tier`.
-        norms: Index signal; `median`, `p75`, `p90` of the values among eligible leads, inactive as zero; `n`.
+        norms: Index signal; `median`, `p75`, `p90` of the values among eligible leads, of amounts the inactive as
+            zero; `n`, how many.
         cuts: For each percentile signal the 101 cut points used.
     """
 
