@@ -13,7 +13,7 @@ from pql.demo.scope import Floats, Ints, Scope
 
 _SEAT_CENTS = {"team": 1_400, "business": 2_400}
 _INCLUDED = {"team": (50, 100, 200_000), "business": (500, 1_000, 2_000_000)}
-_FREE_CALLS, _TRIAL_CALLS = 20_000, 50_000
+_FREE_CALLS, _TRIAL_CALLS = 8_000, 20_000
 _BUSINESS_FROM = 12
 _LIVE = {"free": "free", "trial": "trialing", "team": "active", "business": "active"}
 _ENDED = {"free": "ended", "trial": "ended", "team": "cancelled", "business": "cancelled"}

@@ -169,7 +169,7 @@ class Simulation:
             0.75 * latents.intent
             + 0.65 * self.fit
             + 0.4 * np.log1p(4.0 * self.use)
-            + 0.09 * (self.breadth[:, day] - 4.0)
+            + 0.1 * (self.breadth[:, day] - 3.0)
             + 0.3 * latents.depth
             + 0.2 * latents.spirit
             + 0.6 * np.maximum(full - 0.6, 0) / 0.4
@@ -214,7 +214,7 @@ def true_fit(accounts: Accounts, members: Members) -> Floats:
 def _adoption(accounts: Accounts, days: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
     n = len(accounts)
     popularity = np.array([2.0**-place for place in range(len(FEATURES))]) ** 0.55
-    waits = rng.exponential(1.0, (n, len(FEATURES))) * 1.6 / popularity
+    waits = rng.exponential(1.0, (n, len(FEATURES))) * 3.2 / popularity
     waits = waits * np.exp(-0.5 * accounts.latents.curiosity)[:, None]
     day = accounts.created[:, None] + waits
     order = np.argsort(day, axis=1, kind="stable")

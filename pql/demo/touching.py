@@ -10,7 +10,7 @@ from pql.demo.scope import Bools, Floats, Ints, Scope
 
 # Name in the tables, touches a day, and how much the rate follows intent.
 TOUCHES: tuple[tuple[str, float, float], ...] = (
-    ("nl_click", 0.016, 0.0),
+    ("nl_click", 0.009, 0.0),
     ("wp_download", 0.0040, 0.35),
     ("webinar_attended", 0.0022, 0.7),
     ("demo_form", 0.0007, 1.1),

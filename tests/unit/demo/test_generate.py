@@ -81,7 +81,7 @@ def test_the_summary_counts_what_is_in_the_tables(small: Small) -> None:
     assert made.customers == world.number(paying)
     began = (
         "SELECT count(*) FROM (SELECT min(begins_at) AS first FROM billing.subscriptions WHERE monthly_cents > 0"
-        " GROUP BY workspace_uid) WHERE first >= TIMESTAMP '2026-04-22'"
+        f" GROUP BY workspace_uid) WHERE first >= TIMESTAMP '{UNTIL - timedelta(days=40):%Y-%m-%d}'"
     )
     assert made.conversions == world.number(began)
 
