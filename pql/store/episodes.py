@@ -17,7 +17,7 @@ from pql.store.records import (
     Run,
 )
 from pql.store.tables import check_ins, conversions, lead_states, leads, outcomes, qualifications
-from pql.store.values import chunks, clean, dumps, instant, loads, micros
+from pql.store.values import chunks, clean, dumps, framed, instant, loads, micros
 
 _STATES = ("above_since", "below_since", "cooldown_until")
 _OPEN = ("opened_at", "claimed_at", "snoozed_until", "told_at")
@@ -123,7 +123,7 @@ def write_states(connection: sa.Connection, hysteresis: pd.DataFrame) -> None:
 
 def _states(connection: sa.Connection) -> pd.DataFrame:
     rows = connection.execute(sa.select(*(lead_states.c[name] for name in ("lead_id", *_STATES)))).all()
-    return pd.DataFrame(rows, columns=["lead_id", *_STATES]).set_index("lead_id").astype(float)
+    return framed(rows, ["lead_id", *_STATES]).set_index("lead_id").astype(float)
 
 
 def hysteresis(connection: sa.Connection) -> pd.DataFrame:
@@ -155,7 +155,7 @@ def open_table(connection: sa.Connection) -> pd.DataFrame:
     )
     query = sa.select(table.lead_id, table.id, *(table[name] for name in named)).where(table.closed_at.is_(None))
     rows = connection.execute(query.order_by(table.lead_id)).all()
-    frame = pd.DataFrame(rows, columns=["lead_id", "episode_id", *named]).set_index("lead_id")
+    frame = framed(rows, ["lead_id", "episode_id", *named]).set_index("lead_id")
     return frame.astype(dict.fromkeys(_OPEN, float))
 
 
@@ -239,7 +239,7 @@ def customers(connection: sa.Connection) -> pd.DataFrame:
     joined = conversions.outerjoin(leads, leads.c.lead_id == conversions.c.lead_id)
     query = sa.select(conversions.c.lead_id, *last, *(conversions.c[name] for name in own), *now).select_from(joined)
     rows = connection.execute(query.order_by(conversions.c.converted_at.desc(), conversions.c.lead_id)).all()
-    frame = pd.DataFrame(rows, columns=["lead_id", *of_lead, *own, "behaviour", "gone"]).set_index("lead_id")
+    frame = framed(rows, ["lead_id", *of_lead, *own, "behaviour", "gone"]).set_index("lead_id")
     numbers = dict.fromkeys([name for name in own if name != "plan"] + ["behaviour"], float)
     return frame.astype({**numbers, "gone": bool})
 
@@ -269,5 +269,5 @@ def read_check_ins(connection: sa.Connection, *, due_before: int | None, decided
     if decided is not None:
         query = query.where(table.decided_at.is_not(None) if decided else table.decided_at.is_(None))
     rows = connection.execute(query).all()
-    frame = pd.DataFrame(rows, columns=["lead_id", "name", "due_at", "decided_at"])
+    frame = framed(rows, ["lead_id", "name", "due_at", "decided_at"])
     return frame.astype({"due_at": float, "decided_at": float})

@@ -16,7 +16,7 @@ from pql.store import statements
 from pql.store.packing import Packed, unpack_verdicts
 from pql.store.records import Found, LeadRecord, Run, ScoreRecord
 from pql.store.tables import leads, qualifications, scores
-from pql.store.values import chunks, instant, loads
+from pql.store.values import chunks, framed, instant, loads
 
 ROWS = 10_000  # leads packed at a time
 _SHOWN = (
@@ -55,7 +55,7 @@ def write(connection: sa.Connection, run: Run, evaluation: Evaluation, shown: Co
 def _stored(connection: sa.Connection) -> pd.DataFrame:
     columns = ("lead_id", "row_hash", "score_hash", "gone")
     rows = connection.execute(sa.select(*(leads.c[name] for name in columns))).all()
-    frame = pd.DataFrame(rows, columns=list(columns)).set_index("lead_id")
+    frame = framed(rows, list(columns)).set_index("lead_id")
     return frame.astype({"row_hash": "Int64", "score_hash": "Int64", "gone": bool})
 
 
@@ -123,7 +123,7 @@ def table(
         query = query.where(episode.id.is_not(None) if live else episode.id.is_(None))
     query = query.order_by(leads.c.behaviour.desc(), leads.c.lead_id).limit(limit)
     names = ["lead_id", *_SHOWN, "status", "opened_at", "claimed_by"]
-    frame = pd.DataFrame(connection.execute(query).all(), columns=names).set_index("lead_id")
+    frame = framed(connection.execute(query).all(), names).set_index("lead_id")
     frame["claimed_by"] = frame["claimed_by"].fillna("")
     return frame.astype({"opened_at": float, "eligible": bool})
 

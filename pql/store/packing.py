@@ -15,7 +15,7 @@ import pandas as pd
 
 from pql.domain.evaluation import Evaluation, Outcome, Verdicts
 from pql.store.records import StoredVerdict
-from pql.store.values import clean, dumps, instant, loads, plain
+from pql.store.values import clean, coded, dumps, instant, loads, plain
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
@@ -174,22 +174,17 @@ def _hashes(column: "pd.Series[Any]") -> Hashes:
     if pd.api.types.is_numeric_dtype(column):
         numbers = column.to_numpy(dtype=float, na_value=np.nan) + 0.0  # -0.0 is 0.0
         return pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers), categorize=False)
-    codes, uniques = _coded(column)
-    return np.append(_text_hashes(uniques), np.uint64(0))[codes]
+    if pd.api.types.infer_dtype(column, skipna=True) == "string":
+        texts = column.astype(object).where(column.notna(), "").tolist()
+        return np.where(column.isna(), np.uint64(0), _text_hashes(texts))
+    codes, uniques = coded(column)
+    # A text in a mixed column hashes as it does among texts.
+    plain_texts = [str(loads(text)) if text.startswith('"') else f"\x00{text}" for text in uniques]
+    return np.append(_text_hashes(plain_texts), np.uint64(0))[codes]
 
 
 def _text_hashes(texts: Sequence[str]) -> Hashes:
     return pd.util.hash_array(np.array(texts, dtype=object), categorize=False).astype(np.uint64)
-
-
-def _coded(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.int64], list[str]]:
-    """The position of each value among the distinct ones, as JSON; -1 for null."""
-    try:
-        codes, uniques = pd.factorize(column.astype(object), use_na_sentinel=True)
-    except TypeError:  # lists and mappings have no hash
-        codes, uniques = pd.factorize(column.map(dumps).astype(object))
-        return codes, [str(text) for text in uniques]
-    return codes, [dumps(value) for value in uniques]
 
 
 def _nullable(column: "pd.Series[Any]") -> list[Any]:
@@ -215,7 +210,7 @@ def _objects(columns: Mapping[str, "pd.Series[Any]"], size: int) -> list[str]:
     """One JSON object a row; nulls are left out, but for criteria: there null says that nothing is known."""
     written = []
     for name, column in columns.items():
-        codes, uniques = _coded(column)
+        codes, uniques = coded(column)
         key = json.dumps(name, ensure_ascii=False)
         texts = [f"{key}:{text}" for text in uniques] + [f"{key}:null" if name.startswith("criterion.") else ""]
         written.append([texts[code] for code in codes])

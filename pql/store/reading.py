@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import from_micros, to_micros
 from pql.store.records import Attempt, Notification, StoredDecision
 from pql.store.tables import decisions, deliveries, occurrences, outbox, qualifications
-from pql.store.values import chunks, clean, instant, loads
+from pql.store.values import chunks, clean, framed, instant, loads
 
 _TOLD = decisions.c.outcome == "sent"
 
@@ -46,7 +46,7 @@ def last_told(connection: sa.Connection, lead_ids: Collection[str] | None) -> pd
     keys = (decisions.c.lead_id, decisions.c.subject, decisions.c.topic)
     query = sa.select(*keys, sa.func.max(decisions.c.last_at)).where(_TOLD).group_by(*keys).order_by(*keys)
     rows = [row for part in _by_lead(query, decisions.c.lead_id, lead_ids) for row in connection.execute(part)]
-    return pd.DataFrame(rows, columns=["lead_id", "subject", "topic", "at"]).astype({"at": float})
+    return framed(rows, ["lead_id", "subject", "topic", "at"]).astype({"at": float})
 
 
 def sent_since(connection: sa.Connection, recipient: str, since: datetime, subjects: Collection[str] | None) -> int:

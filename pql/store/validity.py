@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import to_micros
 from pql.store import statements
 from pql.store.tables import validity
-from pql.store.values import chunks, clean, dumps, loads
+from pql.store.values import chunks, clean, coded, framed, loads
 
 
 def write(connection: sa.Connection, entity: str, known: pd.DataFrame, as_of: datetime) -> int:
@@ -31,27 +32,32 @@ def write(connection: sa.Connection, entity: str, known: pd.DataFrame, as_of: da
 
 
 def _texts(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    texts = column.astype(object).map(dumps).astype(object)
-    return texts.where(column.notna() & (texts != "null"), None)
+    codes, uniques = coded(column)
+    # Infinite numbers are null in JSON: not known.
+    texts = np.array([None if text == "null" else text for text in uniques] + [None], dtype=object)
+    return pd.Series(texts[codes], dtype=object)
 
 
 def _write_name(connection: sa.Connection, entity: str, name: str, texts: "pd.Series[Any]", as_of: datetime) -> int:
     table, at = validity.c, to_micros(as_of)
     still = (table.entity == entity, table.name == name, table.valid_to.is_(None))
     rows = connection.execute(sa.select(table.entity_id, table.value).where(*still)).all()
-    before = pd.DataFrame(rows, columns=["id", "value"], dtype=object).set_index("id")["value"]
-    now = texts.reindex(before.index)
-    ended = before.index[(now != before).to_numpy(dtype=bool)].tolist()
-    begun = texts[~texts.index.isin(before.index.difference(pd.Index(ended, dtype=object)))]
+    before = framed(rows, ["id", "value"]).set_index("id")["value"].astype(object)
+    places = texts.index.get_indexer(before.index)
+    # At place -1, for what is not known now, stands nothing.
+    now = np.array([*texts, None], dtype=object)
+    same = (places >= 0) & (now[places] == before.to_numpy())
+    new = np.ones(len(texts), dtype=bool)
+    new[places[same]] = False
+    ended, begun = before.index[~same].tolist(), texts[new]
     for chunk in chunks(ended, statements.ROWS):
         mine = (*still, table.entity_id.in_(chunk))
         # What began at this very instant leaves no trace; a span is never empty.
         connection.execute(sa.delete(validity).where(*mine, table.valid_from >= at))
         connection.execute(sa.update(validity).where(*mine).values(valid_to=at))
-    same = {"entity": entity, "name": name, "valid_from": at}
-    statements.insert(
-        connection, validity, [{**same, "entity_id": entity_id, "value": text} for entity_id, text in begun.items()]
-    )
+    what = {"entity": entity, "name": name, "valid_from": at}
+    began = [{**what, "entity_id": entity_id, "value": text} for entity_id, text in begun.items()]
+    statements.insert(connection, validity, began)
     return len(ended) + len(begun)
 
 

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pql.domain.calendar import from_micros, to_micros
@@ -62,9 +63,28 @@ def plain(value: object) -> Any:
             return clean(value)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 def dumps(value: object) -> str:
     """JSON text of any value; see `plain`."""
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _encode(plain(value))
+
+
+def coded(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.int64], list[str]]:
+    """The values of a column as JSON: the position of each among the distinct ones (-1 for null), and those."""
+    try:
+        codes, uniques = pd.factorize(column.astype(object), use_na_sentinel=True)
+    except TypeError:  # lists and mappings have no hash
+        codes, uniques = pd.factorize(column.map(dumps, na_action="ignore").astype(object))
+        return codes, [str(text) for text in uniques]
+    return codes, [dumps(value) for value in uniques]
+
+
+def framed(rows: Sequence[Iterable[Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows of a query as a frame. Column by column: pandas asks every row of SQLAlchemy's what it is."""
+    cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    return pd.DataFrame(dict(zip(columns, cells, strict=True)))
 
 
 def loads(text: str) -> Any:
