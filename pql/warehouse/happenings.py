@@ -123,20 +123,20 @@ class Usable:
             where: A filter that rows must pass.
 
         Returns:
-            A SELECT of `account_id`, `user_id` (text), `at` (microseconds) and the further columns.
+            A SELECT of `account_id`, `user_id` (text), `at_micros` (microseconds) and the further columns.
         """
         # Which copy of a doubled row is the earliest shows only in all of them.
         whole = self.survey.twice is not None
         rows = self.relation.rows(start=None if whole else start, end=end)
         cleaned = self._cleaned(rows, readers, start=None if whole else start, end=end, where=where)
-        names = ["account_id", "user_id", "at", *readers]
+        names = ["account_id", "user_id", "at_micros", *readers]
         if whole:
             cleaned = self._once(cleaned, names)
         found = cleaned.subquery()
-        select = sa.select(*(found.c[name] for name in names)).where(found.c.at < to_micros(end))
+        select = sa.select(*(found.c[name] for name in names)).where(found.c.at_micros < to_micros(end))
         if where is not None:
             select = select.where(found.c.pql_passes)
-        return select if start is None else select.where(found.c.at >= to_micros(start))
+        return select if start is None else select.where(found.c.at_micros >= to_micros(start))
 
     def _cleaned(
         self, rows: Rows, readers: Mapping[str, Reader], *, start: datetime | None, end: datetime, where: Reader | None
@@ -147,7 +147,7 @@ class Usable:
         columns = {
             "account_id": rows.clean("account_id").expr,
             "user_id": user_id,
-            "at": engine.micros(occurred),
+            "at_micros": engine.micros(occurred),
             **{label: reader(rows) for label, reader in readers.items()},
         }
         if where is not None:
@@ -169,7 +169,7 @@ class Usable:
             select, account = select.select_from(joined), sa.func.coalesce(inner.c.account_id, members.c.account_id)
         others = [column for column in inner.c if column.name != "account_id"]
         select = select.add_columns(account.label("account_id"), *others)
-        select = select.where(inner.c.at.is_not(None), account.is_not(None))
+        select = select.where(inner.c.at_micros.is_not(None), account.is_not(None))
         return select.where(*self._wanted(account, inner.c.user_id))
 
     def _wanted(self, account: Expr, user_id: Expr) -> list[Expr]:
@@ -185,7 +185,7 @@ class Usable:
         doubled = base.c[id_column].in_(sa.select(twice.c[id_column]))
         plain = sa.select(*(base.c[name] for name in kept)).where(base.c[id_column].is_(None) | sa.not_(doubled))
         ties = [column for column in base.c if column.name.startswith("pql_tie_")]
-        number = sa.func.row_number().over(partition_by=base.c[id_column], order_by=[base.c.at, *ties])
+        number = sa.func.row_number().over(partition_by=base.c[id_column], order_by=[base.c.at_micros, *ties])
         numbered = sa.select(*(base.c[name] for name in kept), number.label("pql_number")).where(doubled).subquery()
         first = sa.select(*(numbered.c[name] for name in kept)).where(numbered.c.pql_number == 1)
         return sa.union_all(plain, first)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
+from sqlalchemy.sql import quoted_name
 
 from pql.domain.conditions import fold
 from pql.domain.partials import AllowanceInput, Level, StatementInput, UserCountInput
@@ -126,7 +127,7 @@ def _values_at(file: str, source: Source, level: Level, grid: Grid, instant: dat
     for needed in (key, "value"):
         if needed not in names:
             raise SourceMismatch(f"{file}:1: the SQL has no column '{needed}'; it has {', '.join(kinds)}")
-    columns: list[sa.ColumnClause[Any]] = [sa.column(column) for column in kinds]
+    columns: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(column, quote=True)) for column in kinds]
     text = sa.text(escaped(sql, keep=frozenset({"as_of"})) + "\n")
     text = text.bindparams(sa.bindparam("as_of", source.engine.instant(instant)))
     rows = text.columns(*columns).subquery("pql_statement")

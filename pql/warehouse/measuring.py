@@ -131,19 +131,19 @@ class Measuring:
 
     def _unstaged(self, facts: Facts, slicer: Slicer) -> Any:
         rows = self.usable.select(facts.readers(self.source.engine), start=None, end=slicer.end).subquery()
-        part = slicer.part(rows.c.at, midnights=True)
+        part = slicer.part(rows.c.at_micros, midnights=True)
         return sa.select(*rows.c, part.label("part")).subquery()
 
     def _stage(self, task: Task, facts: Facts, slicer: Slicer) -> Any:
         """A temporary table of the rows from the earliest start on, or a subquery where there can be none."""
         start = self._earliest(task)
         rows = self.usable.select(facts.readers(self.source.engine), start=start, end=slicer.end).subquery()
-        day, part = slicer.day(rows.c.at, start), slicer.part(rows.c.at, midnights=False)
+        day, part = slicer.day(rows.c.at_micros, start), slicer.part(rows.c.at_micros, midnights=False)
         select = sa.select(*rows.c, day.label("day"), part.label("part"))
         columns: list[sa.Column[Any]] = [
             sa.Column("account_id", sa.Text),
             sa.Column("user_id", sa.Text),
-            sa.Column("at", sa.BigInteger),
+            sa.Column("at_micros", sa.BigInteger),
             *facts.columns(),
             sa.Column("day", sa.Integer),
             sa.Column("part", sa.Integer),
@@ -256,31 +256,35 @@ class _Work:
         cut, types = self._cut(base)
         facts = slice_columns(inputs, self._facts, self._stage)
         labelled = [expr.label(name) for name, expr in facts.items()]
-        select = sa.select(*cut, sa.func.min(self._stage.c.at).label("at"), *labelled)
+        select = sa.select(*cut, sa.func.min(self._stage.c.at_micros).label("at_micros"), *labelled)
         select = select.where(self._key(base).is_not(None)).group_by(*self._bare(base))
-        return select, [*types, *(sa.Column(name, sa.BigInteger) for name in ("at", *facts))]
+        return select, [*types, *(sa.Column(name, sa.BigInteger) for name in ("at_micros", *facts))]
 
     def _values(self, base: Level, partial: Partial) -> tuple[sa.Select[Any], list[sa.Column[Any]]]:
         value = self._stage.c[self._facts.texts[str(partial.of)]]
         cut, types = self._cut(base)
-        select = sa.select(*cut, value.label("value"), sa.func.min(self._stage.c.at).label("at"))
+        select = sa.select(*cut, value.label("value"), sa.func.min(self._stage.c.at_micros).label("at_micros"))
         select = select.where(self._key(base).is_not(None), value.is_not(None), *self._passing(partial.where))
         select = select.group_by(*self._bare(base), value)
-        return select, [*types, sa.Column("value", sa.Text), sa.Column("at", sa.BigInteger)]
+        return select, [*types, sa.Column("value", sa.Text), sa.Column("at_micros", sa.BigInteger)]
 
     def _active(self, base: Level, partial: Partial) -> tuple[sa.Select[Any], list[sa.Column[Any]]]:
         stage = self._stage
-        before = sa.func.lag(stage.c.at).over(partition_by=[stage.c.account_id, stage.c.user_id], order_by=stage.c.at)
-        wanted = [stage.c[KEYS[base]], stage.c.day, stage.c.part, stage.c.at]
-        gaps = sa.select(*dict.fromkeys(wanted), (stage.c.at - before).label("gap"))
+        before = sa.func.lag(stage.c.at_micros).over(
+            partition_by=[stage.c.account_id, stage.c.user_id], order_by=stage.c.at_micros
+        )
+        wanted = [stage.c[KEYS[base]], stage.c.day, stage.c.part, stage.c.at_micros]
+        gaps = sa.select(*dict.fromkeys(wanted), (stage.c.at_micros - before).label("gap"))
         gaps = gaps.where(stage.c.user_id.is_not(None), *self._passing(partial.where))
         rows = gaps.subquery()
         key = rows.c[KEYS[base]]
         active = sa.cast(sa.func.sum(rows.c.gap), sa.BigInteger).label("active")
-        select = sa.select(key.label("key"), rows.c.day, rows.c.part, active, sa.func.min(rows.c.at).label("at"))
+        select = sa.select(
+            key.label("key"), rows.c.day, rows.c.part, active, sa.func.min(rows.c.at_micros).label("at_micros")
+        )
         select = select.where(rows.c.gap <= PAUSE_MICROS).group_by(key, rows.c.day, rows.c.part)
         types = self._cut(base)[1]
-        return select, [*types, sa.Column("active", sa.BigInteger), sa.Column("at", sa.BigInteger)]
+        return select, [*types, sa.Column("active", sa.BigInteger), sa.Column("at_micros", sa.BigInteger)]
 
     def _bare(self, base: Level) -> list[Expr]:
         cut = self._cut(base)[0]
@@ -296,7 +300,7 @@ class _Work:
         """Slices added up by span and key."""
         spans = self._slicer.spans(rule)
         columns = span_columns(inputs, self._facts, slices, spans, self._engine)
-        joined: Any = sa.join(slices, spans, sa.and_(slices.c.at >= spans.c.lo, slices.c.at < spans.c.hi))
+        joined: Any = sa.join(slices, spans, sa.and_(slices.c.at_micros >= spans.c.lo, slices.c.at_micros < spans.c.hi))
         key = slices.c.key
         if level is Level.COMPANY:
             companies = self._measuring.companies.subquery("companies")

@@ -54,7 +54,11 @@ class Members:
     def companies(self) -> Any:
         """A SELECT of `account_id` and `company_id`."""
         rows = self._relations.needed("accounts").rows()
-        return one_a_key(rows, "account_id", {"company_id": self._company(rows)}, [self._created(rows)])
+        created = self._created(rows)
+        columns = {"company_id": self._company(rows), "created_at": created}
+        each = one_a_key(rows, "account_id", columns, [created]).subquery()
+        there = each.c.created_at.is_(None) | (each.c.created_at < to_micros(self._until))
+        return sa.select(each.c.account_id, each.c.company_id).where(there)
 
     @cached_property
     def accounts(self) -> pd.DataFrame:
@@ -145,8 +149,8 @@ class Seen:
 
     @classmethod
     def of(cls, first_events: pd.DataFrame) -> "Seen":
-        """From `user_id`, `account_id` and `at`, the earliest event of each pair."""
-        ordered = first_events.sort_values(["user_id", "at", "account_id"], ignore_index=True)
+        """From `user_id`, `account_id` and `at_micros`, the earliest event of each pair."""
+        ordered = first_events.sort_values(["user_id", "at_micros", "account_id"], ignore_index=True)
         pairs = ordered[["user_id", "account_id"]]
         return cls(pairs, pairs.drop_duplicates("user_id", ignore_index=True))
 

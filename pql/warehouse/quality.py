@@ -102,7 +102,7 @@ def _happenings(
     columns = {
         "account_id": rows.clean("account_id").expr,
         "user_id": rows.clean("user_id").expr if has_users else sa.cast(sa.null(), sa.Text),
-        "at": engine.micros(rows.column("occurred_at")),
+        "at_micros": engine.micros(rows.column("occurred_at")),
         "bad": _bad_quantity(rows) if relation.has("quantity") else sa.false(),
     }
     inner = sa.select(*_labelled(columns)).subquery()
@@ -132,14 +132,14 @@ def _counts(relations: Relations, inner: Any, as_of: datetime, *, has_users: boo
         joined = joined.outerjoin(members, account.is_(None) & (members.c.user_id == inner.c.user_id))
         account = sa.func.coalesce(inner.c.account_id, members.c.member_of)
     joined = joined.outerjoin(known, known.c.account_id == account)
-    usable = inner.c.at < to_micros(as_of)
+    usable = inner.c.at_micros < to_micros(as_of)
     counts: dict[str, Expr] = {
-        "unreadable_times": _count(inner.c.at.is_(None)),
-        "after_now": _count(inner.c.at >= to_micros(as_of)),
+        "unreadable_times": _count(inner.c.at_micros.is_(None)),
+        "after_now": _count(inner.c.at_micros >= to_micros(as_of)),
         "unattributed": _count(usable & account.is_(None)),
         "attributed": _count(usable & inner.c.account_id.is_(None) & account.is_not(None)),
         "unknown_accounts": _count(usable & account.is_not(None) & known.c.account_id.is_(None)),
-        "before_account": _count(usable & (inner.c.at < known.c.created)),
+        "before_account": _count(usable & (inner.c.at_micros < known.c.created)),
         "not_finite": _count(usable & inner.c.bad),
     }
     if has_users:

@@ -13,7 +13,6 @@ from pql.domain.measures import Measure
 from pql.domain.moments import Moment
 from pql.domain.partials import Level, Partial
 from pql.domain.partials import Relation as Happening
-from pql.domain.patterns.base import PatternRows
 from pql.warehouse.filters import where_sql
 from pql.warehouse.happenings import Reader, Usable
 from pql.warehouse.members import value
@@ -51,15 +50,17 @@ def latest_row(
         where=where_reader(usable, partial.where),
     ).subquery()
     key = rows.c.user_id if lead is Level.USER else rows.c.account_id
-    order = [rows.c.at.desc(), rows.c.latest.is_(None), usable.relation.engine.ordered(rows.c.latest)]
+    order = [rows.c.at_micros.desc(), rows.c.latest.is_(None), usable.relation.engine.ordered(rows.c.latest)]
     number = sa.func.row_number().over(partition_by=key, order_by=order)
-    numbered = sa.select(key.label("key"), rows.c.latest, rows.c.at, number.label("pql_number")).subquery()
-    select = sa.select(numbered.c.key, numbered.c.latest, numbered.c.at).where(numbered.c.pql_number == 1)
-    frame = source.fetch(select, usable.relation.file.path).astype({"key": "str", "latest": "str", "at": "float64"})
+    numbered = sa.select(key.label("key"), rows.c.latest, rows.c.at_micros, number.label("pql_number")).subquery()
+    select = sa.select(numbered.c.key, numbered.c.latest, numbered.c.at_micros).where(numbered.c.pql_number == 1)
+    frame = source.fetch(select, usable.relation.file.path).astype(
+        {"key": "str", "latest": "str", "at_micros": "float64"}
+    )
     joined = frame.merge(pairs, on="key")
-    newest = joined.sort_values(["lead_id", "at", "latest"], ascending=[True, False, True], kind="stable")
+    newest = joined.sort_values(["lead_id", "at_micros", "latest"], ascending=[True, False, True], kind="stable")
     chosen = newest.drop_duplicates("lead_id", ignore_index=True)
-    return chosen[["lead_id", "latest", "at"]].rename(columns={"at": "latest_at"})
+    return chosen[["lead_id", "latest", "at_micros"]].rename(columns={"at_micros": "latest_at"})
 
 
 def _shown_reader(usable: Usable, partial: Partial) -> Reader:
@@ -140,7 +141,7 @@ def _firsts(
     if rows.empty:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in ("lead_id", "user_id", "first_at")})
     found = usable.select({}, start=None, end=as_of, where=passing).subquery()
-    first = sa.func.min(found.c.at).label("at")
+    first = sa.func.min(found.c.at_micros).label("at_micros")
     select = sa.select(found.c.account_id, found.c.user_id, first).group_by(found.c.account_id, found.c.user_id)
     frame = _with_leads(source.fetch(select, usable.relation.file.path), pairs, lead)
     wanted = frame[frame["lead_id"].isin(rows["lead_id"])].assign(user_id=lambda part: part["user_id"].fillna(""))
@@ -149,5 +150,5 @@ def _firsts(
 
 
 def _with_leads(frame: pd.DataFrame, pairs: pd.DataFrame, lead: Level) -> pd.DataFrame:
-    typed = frame.astype({"account_id": "str", "user_id": "str", "at": np.int64})
+    typed = frame.rename(columns={"at_micros": "at"}).astype({"account_id": "str", "user_id": "str", "at": np.int64})
     return typed.merge(pairs, left_on="user_id" if lead is Level.USER else "account_id", right_on="key")

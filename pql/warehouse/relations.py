@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import quoted_name
 
 from pql.config.settings import SqlFile
 from pql.errors import SourceMismatch
@@ -74,7 +75,7 @@ class Relation:
         # A day more on both sides: a team may compare with a wall clock.
         margin = timedelta(days=1)
         sql = render(self.file, self.variables, start=None if start is None else start - margin, end=end + margin)
-        columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in self.names.values()]
+        columns: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(name, quote=True)) for name in self.names.values()]
         # The line break ends a comment on the last line.
         subquery = sa.text(escaped(sql) + "\n").columns(*columns).subquery(f"pql_{self.name}")
         return Rows(self, subquery)

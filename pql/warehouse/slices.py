@@ -173,9 +173,9 @@ def slice_columns(inputs: Iterable[PartialInput], facts: Facts, table: Any) -> M
             case Aggregate.COUNT | Aggregate.DAYS | Aggregate.DAY_SUM | Aggregate.HALVED:
                 columns[f"n_{name}"] = sa.func.count(_when(passes, _whole(1)))
             case Aggregate.FIRST:
-                columns[f"first_{name}"] = sa.func.min(_when(passes, table.c.at))
+                columns[f"first_{name}"] = sa.func.min(_when(passes, table.c.at_micros))
             case Aggregate.LAST:
-                columns[f"last_{name}"] = sa.func.max(_when(passes, table.c.at))
+                columns[f"last_{name}"] = sa.func.max(_when(passes, table.c.at_micros))
             case Aggregate.SUM:
                 label = facts.sums[str(partial.of)]
                 for part in (label, f"{label}_micro"):

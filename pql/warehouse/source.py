@@ -56,8 +56,7 @@ class Source:
             parameters: Values for its parameters.
         """
         with self.asking(what) as connection:
-            result = connection.execute(statement, dict(parameters or {}))
-            return self.engine.fetch(result)
+            return self.engine.fetch(connection, statement, dict(parameters or {}))
 
     def describe(self, sql: str, path: str) -> Mapping[str, Kind]:
         """The columns of a team's SELECT and what they hold, without reading a row."""
@@ -92,7 +91,7 @@ class Source:
             table.create(connection)
             connection.commit()
         except sa.exc.DBAPIError as exc:
-            if exc.connection_invalidated:
+            if not self.engine.refuses_temporary(exc):
                 raise self._translated(exc, name, 0) from None
             connection.rollback()
             self._refused = True

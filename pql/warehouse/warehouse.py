@@ -209,7 +209,11 @@ class Warehouse:
         usable, until = self._usable(Happening.EVENTS), self._kept_at or datetime.max.replace(tzinfo=UTC)
         rows = usable.select({}, start=None, end=until).subquery()
         pair = (rows.c.user_id, rows.c.account_id)
-        select = sa.select(*pair, sa.func.min(rows.c.at).label("at")).where(rows.c.user_id.is_not(None)).group_by(*pair)
+        select = (
+            sa.select(*pair, sa.func.min(rows.c.at_micros).label("at_micros"))
+            .where(rows.c.user_id.is_not(None))
+            .group_by(*pair)
+        )
         frame = self._source.fetch(select, usable.relation.file.path)
         return Seen.of(frame.astype({"user_id": "str", "account_id": "str"}))
 

@@ -88,12 +88,19 @@ class Engine(ABC):
     def allow_temporary(self, connection: sa.Connection) -> None:  # noqa: B027 (most allow it anyway)
         """Let the transaction that begins create temporary tables."""
 
+    def refuses_temporary(self, error: sa.exc.DBAPIError) -> bool:
+        """Whether an error says that this database lets us make no temporary tables."""
+        return False
+
     @abstractmethod
     def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
         """The columns of a SELECT, without reading a row."""
 
-    def fetch(self, result: sa.CursorResult[Any]) -> pd.DataFrame:
-        """All rows of a result."""
+    def fetch(
+        self, connection: sa.Connection, statement: sa.Executable, parameters: Mapping[str, object]
+    ) -> pd.DataFrame:
+        """All rows of a SELECT."""
+        result = connection.execute(statement, parameters)
         return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
 
     def error_line(self, error: BaseException) -> int | None:

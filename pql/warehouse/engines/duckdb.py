@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import duckdb
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
@@ -69,11 +70,20 @@ class DuckDB(Engine):
         rows = connection.exec_driver_sql(f"DESCRIBE SELECT * FROM (\n{statement}\n) AS relation").fetchall()
         return {str(row[0]): _kind(str(row[1])) for row in rows}
 
-    def fetch(self, result: sa.CursorResult[Any]) -> pd.DataFrame:
-        # As Arrow: several times faster than rows of Python objects.
-        cursor: Any = result.cursor
-        frame: pd.DataFrame = cursor.to_arrow_table().to_pandas()
-        result.close()
+    def fetch(
+        self, connection: sa.Connection, statement: sa.Executable, parameters: Mapping[str, object]
+    ) -> pd.DataFrame:
+        # As Arrow, which only DuckDB's own interface gives: several times faster than rows of Python objects.
+        if not isinstance(statement, sa.sql.ClauseElement):
+            return super().fetch(connection, statement, parameters)
+        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+        values = compiled.construct_params(dict(parameters), escape_names=False) or {}
+        ordered = [values[name] for name in getattr(compiled, "positiontup", None) or ()]
+        raw: Any = connection.connection.dbapi_connection
+        try:
+            frame: pd.DataFrame = raw.sql(str(compiled), params=ordered).to_arrow_table().to_pandas()
+        except duckdb.Error as exc:
+            raise sa.exc.ProgrammingError(str(compiled), None, exc) from exc
         return frame
 
     def text(self, column: Column) -> Expr:

@@ -30,6 +30,8 @@ _KINDS = {
     **dict.fromkeys(("float4", "float8", "numeric", "money"), Kind.NUMBER),
     **dict.fromkeys(("json", "jsonb"), Kind.JSON),
 }
+# Not allowed to; read-only; a standby server, whose transactions cannot write.
+_REFUSALS = frozenset({"42501", "25006", "0A000", "55000"})
 _TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?$"
 # Whose lower() knows more than ASCII; the first that the server has. `default` is the database's own.
 _COLLATIONS = ("default", "und-x-icu", "pg_c_utf8", "C.utf8", "en_US.utf8")
@@ -68,6 +70,9 @@ class PostgreSQL(Engine):
     def allow_temporary(self, connection: sa.Connection) -> None:
         # Only our own CREATE and DROP run in such a transaction, never a team's SQL.
         connection.exec_driver_sql("SET TRANSACTION READ WRITE")
+
+    def refuses_temporary(self, error: sa.exc.DBAPIError) -> bool:
+        return getattr(error.orig, "sqlstate", None) in _REFUSALS
 
     def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
         # Without parameters, so that percent signs stay what they are.
