@@ -1,6 +1,5 @@
 """Functions of `python` measures, loaded from the project's signals/ folder by path."""
 
-import importlib.util
 import sys
 import traceback
 from dataclasses import replace
@@ -82,13 +81,11 @@ class Functions:
         file = self._files.folder / path
         # Named by its path, so that two projects in one process do not share modules.
         name = f"pql_project_{abs(hash(str(file.resolve()))):x}"
-        spec = importlib.util.spec_from_loader(name, _FreshLoader(name, str(file)))
-        if spec is None or spec.loader is None:
-            return None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
+        module = ModuleType(name)
+        module.__file__ = str(file)
+        sys.modules[name] = module  # dataclasses look their module up there
         try:
-            spec.loader.exec_module(module)
+            _FreshLoader(name, str(file)).exec_module(module)
         # The file is the team's code: whatever it raises is told as its fault.
         except (Exception, SystemExit) as exc:  # noqa: BLE001
             self._fails(path, file, exc, "")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from pql.config.environment import SECRETS
 from pql.config.keys import NOTHING, keys_of, mapping_type, step, words_of
 from pql.config.problems import CODES, Problem
 from pql.config.shapes.base import Shape
@@ -70,11 +71,11 @@ def translate(exc: ValidationError, shape: type[Shape], document: Document) -> l
     places: dict[Path, list[Mapping[str, Any]]] = {}
     for error in exc.errors(include_url=False):
         places.setdefault(_place(error, document.data), []).append(error)
-    # A list whose entries are wrong counts as short, and a fixed list that is short lacks an index: one is enough.
+    # A list whose entries are wrong counts as short too, and where one text would do as well it counts as no text.
     spoiled = {at[:number] for at in places for number in range(len(at))}
     found: list[Problem] = []
     for at, errors in places.items():
-        if not (at in spoiled and errors[0]["type"] == "too_short"):
+        if not (at in spoiled and errors[0]["type"] in {"too_short", "string_type"}):
             found += _problems(at, errors, shape, document)
     return found
 
@@ -144,6 +145,10 @@ def near(name: str, known: Iterable[str]) -> str:
 
 def _wrong_type(at: Path, wanted: Sequence[str], document: Document) -> Problem:
     value = document.get(*at)
+    if _key(at) in SECRETS:
+        return document.problem(
+            at, "C010", f"{_said(at)} must be {' or '.join(wanted)}", "take it from the environment"
+        )
     shown = "nothing" if value is None else _shown(value)
     hint = f'write it in quotes: "{value}"' if "text" in wanted and isinstance(value, int | float | bool) else ""
     needed = " or ".join(dict.fromkeys(wanted)) or "something else"

@@ -29,7 +29,9 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"": None, "~": None, **dict.fromkeys(("null", "Null", "NULL"), None)}
 _WORDS |= {**dict.fromkeys(("true", "True", "TRUE"), True), **dict.fromkeys(("false", "False", "FALSE"), False)}
-_TEXT_TAG = "tag:yaml.org,2002:str"
+_TAG = "tag:yaml.org,2002:"
+_TEXT_TAG = f"{_TAG}str"
+_TAGS = {"!", _TEXT_TAG, f"{_TAG}seq", f"{_TAG}map"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,10 @@ class _Reader:
         self._counted(1, spot)
         if len(at) > MAX_DEPTH:
             raise _Bad(spot, "C007", f"the file is nested more than {MAX_DEPTH} levels deep")
+        tag = str(getattr(event, "tag", None) or "!")
+        if tag not in _TAGS:
+            shown = tag.replace(_TAG, "!!")
+            raise _Bad(spot, "C004", f"the tag '{shown}' is not supported", "write the value without it")
         match type(event).__name__:
             case "ScalarEvent":
                 value: Data = _scalar(event, spot)
@@ -227,7 +233,10 @@ class _Reader:
                 self._value(next(events), events, (*at, key, "again"))
                 continue
             self.keys[*at, key] = spot
-            found[key] = self._value(next(events), events, (*at, key))
+            found[key] = self._value(value := next(events), events, (*at, key))
+            if found[key] is None and getattr(value, "value", None) == "":
+                # The parser places what is not written at whatever comes next.
+                self.values[*at, key] = spot
         return found
 
     def _alias(self, anchor: str, spot: Spot) -> Data:
@@ -262,11 +271,7 @@ def _spot(event: Any) -> Spot:
 
 def _scalar(event: Any, spot: Spot) -> Data:
     text = _checked_text(event.value, spot)
-    tag = str(event.tag) if event.tag else None
-    if tag is not None and tag not in {"!", _TEXT_TAG}:
-        shown = tag.replace("tag:yaml.org,2002:", "!!")
-        raise _Bad(spot, "C004", f"the tag '{shown}' is not supported", "write the value without it")
-    plain = tag is None and event.style in {None, ""}
+    plain = not event.tag and event.style in {None, ""}
     return resolve(text, spot) if plain else text
 
 

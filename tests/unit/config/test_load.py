@@ -235,7 +235,7 @@ def test_the_loader_is_quick(project: Path) -> None:
         start = time.process_time()
         load(project, {})
         taken.append(time.process_time() - start)
-    assert min(taken) < 0.3  # seconds of work; about 0.1 on an idle machine
+    assert min(taken) < 0.6  # seconds of work; about 0.1 on an idle machine
 
 
 def test_the_room_can_be_imported_without_pydantic_and_pandas() -> None:

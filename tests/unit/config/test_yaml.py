@@ -92,6 +92,34 @@ def test_a_place_in_crlf_text_counts_lines_alike() -> None:
     assert [problem.line for problem in problems] == [3]
 
 
+@pytest.mark.parametrize("tagged", ["!!python/object {}", "!mine [1]", "!!int 5", "!!binary aGk="])
+def test_a_tag_is_refused_wherever_it_stands(tagged: str) -> None:
+    _, problems = read_yaml("a.yml", f"a: {tagged}\n")
+    assert [(problem.code, problem.column) for problem in problems] == [("C004", 4)]
+
+
+def test_the_tags_of_plain_text_lists_and_mappings_change_nothing() -> None:
+    assert read("a: ! 5\nb: !!seq [1]\nc: !!map {d: 1}\n").data == {"a": "5", "b": [1], "c": {"d": 1}}
+
+
+@pytest.mark.parametrize("number", ["1e999", "-.inf", ".NaN", "9" * 400])
+def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
+    _, problems = read_yaml("a.yml", f"a: {number}\n")
+    assert [problem.code for problem in problems] == ["C010"]
+
+
+def test_half_of_a_surrogate_pair_is_refused() -> None:
+    _, problems = read_yaml("a.yml", 'a: "\\ud800"\n')
+    assert [problem.code for problem in problems] == ["C004"]
+
+
+def test_a_path_that_is_not_there_has_no_data() -> None:
+    document = read("a: [1]\n")
+    assert document.get("a", 0) == 1
+    assert document.get("a", 1) is None
+    assert document.get("b", "c") is None
+
+
 YAML_LIKE = st.text(st.sampled_from("ab01 :-{}[]&*!|>'\"#,%@`?\n\t\\.~=<$"), max_size=80)
 
 
@@ -103,3 +131,10 @@ def test_any_text_is_either_a_document_or_a_problem(text: str) -> None:
         assert problem.line >= 1
         assert problem.column >= 1
         assert "\n" not in str(problem)
+
+
+def test_a_value_that_is_not_written_stands_at_its_key() -> None:
+    document = read("a:\n\n# a comment\nb: {c: , d: ''}\n")
+    assert document.spot(("a",)) == Spot(1, 1)
+    assert document.spot(("b", "c")) == Spot(4, 5)
+    assert document.spot(("b", "d")) == Spot(4, 13)
