@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from jinja2 import StrictUndefined, TemplateSyntaxError
+from jinja2 import ChainableUndefined, Environment, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pql.config.files import Files
@@ -26,7 +26,6 @@ RELATIONS = (
 NEEDED = ("events", "accounts")
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _AS_OF = re.compile(r"(?<![:\w]):as_of\b")
-_SQL = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 _BOUNDS = {"start": "'1970-01-01 00:00:00+00:00'", "end": "'2026-01-31 00:00:00+00:00'"}
 
 
@@ -64,18 +63,21 @@ def _text(files: Files, path: str) -> str:
 
 def templates(parts: Parts) -> Iterator[Problem]:
     """SQL whose Jinja does not render, and measures' SQL that forgets the instant."""
+    # Where the settings cannot be read, nobody knows which variables there are.
+    undefined = StrictUndefined if parts.pql else ChainableUndefined
+    environment = ImmutableSandboxedEnvironment(undefined=undefined, autoescape=False)
     names = {**(parts.pql.shape.usage.variables if parts.pql else {}), **_BOUNDS}
     for file in (*parts.relations.values(), *parts.statements.values()):
-        if problem := _rendering(file, names):
+        if problem := _rendering(environment, file, names):
             yield problem
         elif file.path in parts.statements and not _AS_OF.search(_COMMENTS.sub(" ", file.text)):
             message = "the SQL does not bind :as_of, so it cannot tell what was so in the past"
             yield _problem(file, 1, "C064", message, "compare with :as_of")
 
 
-def _rendering(file: SqlFile, names: Mapping[str, object]) -> Problem | None:
+def _rendering(environment: Environment, file: SqlFile, names: Mapping[str, object]) -> Problem | None:
     try:
-        _SQL.from_string(file.text).render(names)
+        environment.from_string(file.text).render(names)
     except TemplateSyntaxError as exc:
         return _problem(file, exc.lineno, "C063", f"the template cannot be read: {exc.message}")
     # A template is the team's code: whatever it raises is told as its fault, with its line.

@@ -218,3 +218,11 @@ def test_a_number_as_a_token_is_a_secret_too(project: Path, problems: Problems) 
     (project / "notifiers" / "slack" / "channel.yml").write_text("token: 12345\n")
     assert [line.split(" ")[1] for line in problems()] == ["C010", "C071"]
     assert "12345" not in "".join(problems())
+
+
+def test_a_variable_of_settings_that_cannot_be_read_is_not_asked_for(
+    project: Path, change: Change, problems: Problems
+) -> None:
+    change("sql/events.sql", "FROM activity", "FROM {{ tables.activity }}")
+    change("config/pql.yml", "usage:", "usage: [")
+    assert {line.split(" ")[1] for line in problems()} == {"C004"}
