@@ -33,11 +33,8 @@ class Files:
             return False
 
     def inside(self, path: str, folder: str) -> bool:
-        """Whether a path, as written, stays below a folder of the project."""
-        try:
-            return (self.folder / path).resolve().is_relative_to((self.folder / folder).resolve())
-        except (OSError, ValueError):
-            return False
+        """Whether the path of a file that is there stays below a folder of the project."""
+        return (self.folder / path).resolve().is_relative_to((self.folder / folder).resolve())
 
     def names(self, folder: str) -> Sequence[str]:
         """The paths of the plain files in a folder of the project, sorted; hidden ones are left out."""

@@ -121,9 +121,7 @@ class _Reader:
         self._files.problems += problems
         return document
 
-    def _shaped(self, document: Document | None, shape: type[AnyShape]) -> Entry[AnyShape] | None:
-        if document is None:
-            return None
+    def _shaped(self, document: Document, shape: type[AnyShape]) -> Entry[AnyShape] | None:
         read, problems = read_shape(shape, document)
         self._files.problems += problems
         if read is None:

@@ -72,13 +72,8 @@ class Document:
         if at in places:
             return places[at]
         # What is missing is shown at the key of what should hold it.
-        while at:
-            at = at[:-1]
-            if at in self.keys:
-                return self.keys[at]
-            if at in self.values:
-                return self.values[at]
-        return Spot()
+        above = [at[:end] for end in range(len(at) - 1, -1, -1)]
+        return next((self.keys.get(part) or self.values[part] for part in above if part in self.values), Spot())
 
     def get(self, *at: str | int) -> Data:
         """The data at a path; None where there is none."""

@@ -226,3 +226,24 @@ def test_a_variable_of_settings_that_cannot_be_read_is_not_asked_for(
     change("sql/events.sql", "FROM activity", "FROM {{ tables.activity }}")
     change("config/pql.yml", "usage:", "usage: [")
     assert {line.split(" ")[1] for line in problems()} == {"C004"}
+
+
+def test_files_in_sql_that_are_no_sql_are_passed_over(project: Path, problems: Problems) -> None:
+    (project / "sql" / "README.md").write_text("How our tables are mapped.")
+    assert problems() == []
+
+
+def test_a_criterion_with_a_condition_needs_points(change: Change, problems: Problems) -> None:
+    change("config/icp.yml", "in: [software, fintech], points: 20", "in: [software, fintech]")
+    assert problems() == ["config/icp.yml:12:5: C012 the key 'points' is missing (how many points the condition gives)"]
+
+
+def test_a_file_name_that_no_system_takes_is_a_file_that_is_not_there(change: Change, problems: Problems) -> None:
+    change("signals/stickiness.yml", "stickiness.py:", f"{'x' * 300}.py:")
+    change("signals/seats.yml", "seats.sql", f"{'x' * 300}.sql")
+    assert [line.split(" ")[1] for line in problems()] == ["C024", "C025"]
+
+
+def test_a_number_that_sql_gives_may_be_any_but_it_is_no_word(change: Change, problems: Problems) -> None:
+    change("signals/seats.yml", "at_least: 5", "equals: five")
+    assert problems() == ["signals/seats.yml:5:8: C051 'fires' can never hold: sql gives numbers"]

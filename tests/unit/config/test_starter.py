@@ -106,6 +106,12 @@ def test_in_a_checkout_the_starter_is_the_repository() -> None:
     assert starter_folder() == ROOT
 
 
+def test_an_installation_without_the_starter_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pql.config.starter._PACKAGE", tmp_path / "pql")
+    with pytest.raises(ConfigError, match="install the package again"):
+        starter_folder()
+
+
 def test_a_wheel_carries_the_starter(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)

@@ -138,3 +138,12 @@ def test_a_value_that_is_not_written_stands_at_its_key() -> None:
     assert document.spot(("a",)) == Spot(1, 1)
     assert document.spot(("b", "c")) == Spot(4, 5)
     assert document.spot(("b", "d")) == Spot(4, 13)
+
+
+def test_an_escape_beyond_unicode_is_a_problem() -> None:
+    _, problems = read_yaml("a.yml", 'a: "\\U00110000"\n')
+    assert [problem.code for problem in problems] == ["C004"]
+
+
+def test_a_file_without_a_place_has_its_problems_at_its_beginning() -> None:
+    assert Document(path="a.yml", text="", data={}).spot(("a", "b")) == Spot(1, 1)
