@@ -3,6 +3,7 @@
 It shares no code with the engine but the definitions' own values (durations, conditions' fields).
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,8 +83,7 @@ def usable(rows: Iterable[Row], users: Sequence[Row] | None, as_of: datetime) ->
         for row in rows
         if row["occurred_at"] is not None
     ]
-    order = ("account_id", "event", "feature", "quantity", "user_id")
-    for row in sorted(attributed, key=lambda r: (r["occurred_at"], [str(r.get(name)) for name in order])):
+    for row in sorted(attributed, key=lambda row: (row["account_id"] is None, row["occurred_at"], ties(row))):
         if row["account_id"] is None or row["occurred_at"] >= as_of:
             continue
         if row.get("event_id") is not None:
@@ -92,6 +92,19 @@ def usable(rows: Iterable[Row], users: Sequence[Row] | None, as_of: datetime) ->
             seen.add(row["event_id"])
         kept.append(row)
     return kept
+
+
+def ties(row: Row) -> list[tuple[bool, str]]:
+    """Of rows with one id and one instant the first by its other columns counts."""
+    texts = []
+    for name in ("account_id", "event", "feature", "properties", "quantity", "user_id"):
+        value = row.get(name)
+        if isinstance(value, Mapping):
+            value = json.dumps(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            value = None
+        texts.append((value is None, "" if value is None else written(value)))
+    return texts
 
 
 # --- days ---

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.sql import quoted_name
 
 from pql.domain.calendar import to_micros
 from pql.domain.partials import Relation as Happening
@@ -48,17 +49,33 @@ def tie_order(engine: Engine, rows: Rows) -> list[Expr]:
     return [part for text in texts for part in (text.is_(None), engine.ordered(text))]
 
 
+class _Raw(sa.types.UserDefinedType[Any]):
+    """A type as the source writes it."""
+
+    cache_ok = True
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def get_col_spec(self, **_options: object) -> str:
+        return self.written
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What is found out about a relation before its rows are read.
 
     Args:
-        twice: A temporary table (or a subquery) of the ids that occur more than once; None: there are none.
+        twice: A table of the ids that occur more than once; None: there are none.
+        kept: The rows, one for each of these ids, that count: a table with the relation's own columns.
         orphans: Whether some rows lack an account and name a user.
+        repeats: How many rows repeat an id.
     """
 
     twice: Any
+    kept: Any
     orphans: bool
+    repeats: int
 
 
 def survey(source: Source, relation: Relation, happening: Happening, users: Relation | None) -> Survey:
@@ -68,31 +85,70 @@ def survey(source: Source, relation: Relation, happening: Happening, users: Rela
     if users is not None and relation.has("user_id"):
         lost = rows.clean("account_id").expr.is_(None) & rows.clean("user_id").expr.is_not(None)
         orphans = not source.fetch(sa.select(sa.literal(1).label("found")).where(lost).limit(1), path).empty
-    return Survey(_twice(source, relation, ID_COLUMNS[happening]), orphans)
+    twice, repeats = _twice(source, relation, ID_COLUMNS[happening])
+    if not repeats:
+        return Survey(None, None, orphans, 0)
+    kept = _kept(source, relation, ID_COLUMNS[happening], twice, users if orphans else None)
+    return Survey(twice, kept, orphans, repeats)
 
 
-def _twice(source: Source, relation: Relation, id_column: str) -> Any:
+def _twice(source: Source, relation: Relation, id_column: str) -> tuple[Any, int]:
+    """The ids that occur more than once, and how many rows are too many."""
     if not relation.has(id_column):
-        return None
+        return None, 0
     select = _ids_twice(relation, id_column)
     name = f"pql_twice_{relation.name}"
-    table = source.fill(name, [sa.Column(id_column, sa.Text)], select, relation.file.path)
+    columns = [sa.Column(id_column, sa.Text), sa.Column("n", sa.BigInteger)]
+    table = source.fill(name, columns, select, relation.file.path)
     twice: Any = select.subquery(name) if table is None else table
-    counted = source.fetch(sa.select(sa.func.count().label("n")).select_from(twice), relation.file.path)
-    return twice if int(counted["n"].iloc[0]) else None
+    repeats = sa.cast(sa.func.coalesce(sa.func.sum(twice.c.n - 1), 0), sa.BigInteger)
+    counted = source.fetch(sa.select(repeats.label("repeats")), relation.file.path)
+    return twice, int(counted["repeats"].iloc[0])
 
 
 def _ids_twice(relation: Relation, id_column: str) -> sa.Select[Any]:
     engine = relation.engine
     ids = sa.select(relation.rows().clean(id_column).expr.label(id_column)).subquery()
     id_text = ids.c[id_column]
-    select = sa.select(id_text).where(id_text.is_not(None)).group_by(id_text).having(sa.func.count() > 1)
+    many = sa.func.count()
+    select = sa.select(id_text, many.label("n")).where(id_text.is_not(None)).group_by(id_text).having(many > 1)
     hashed = engine.hashed(id_text)
     if hashed is id_text:
         return select
     # Numbers group in a fraction of the memory of texts; the few that meet are then compared as texts.
     met = sa.select(hashed).where(id_text.is_not(None)).group_by(hashed).having(sa.func.count() > 1)
     return select.where(hashed.in_(met))
+
+
+def _kept(source: Source, relation: Relation, id_column: str, twice: Any, users: Relation | None) -> Any:
+    """Of the rows with one id the one that counts: the earliest that has a time and an account."""
+    rows, engine = relation.rows(), relation.engine
+    id_text, at = rows.clean(id_column).expr, engine.micros(rows.column("occurred_at"))
+    unknown: Expr = rows.clean("account_id").expr.is_(None)
+    if users is not None:
+        unknown &= rows.clean("user_id").expr.not_in(_members(users))
+    number = sa.func.row_number().over(
+        partition_by=id_text, order_by=[at.is_(None), unknown, at, *tie_order(engine, rows)]
+    )
+    columns = list(rows.subquery.c)
+    doubled = sa.select(*columns, number.label("pql_number")).where(id_text.in_(sa.select(twice.c[id_column])))
+    numbered = doubled.subquery()
+    select = sa.select(*(numbered.c[column.name] for column in columns)).where(numbered.c.pql_number == 1)
+    types = [_Raw(relation.types[name]) for name in relation.names]
+    named = [
+        sa.Column(quoted_name(spelled, quote=True), kind)
+        for spelled, kind in zip(relation.names.values(), types, strict=True)
+    ]
+    name = f"pql_kept_{relation.name}"
+    table = source.fill(name, named, select, relation.file.path)
+    return select.subquery(name) if table is None else table
+
+
+def _members(users: Relation) -> sa.Select[Any]:
+    """The users whose account is known."""
+    rows = users.rows()
+    user_id = rows.clean("user_id").expr
+    return sa.select(user_id).where(user_id.is_not(None), rows.clean("account_id").expr.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +158,7 @@ class Usable:
     Args:
         users: The relation through which rows without an account find theirs; None without one.
         survey: What was found out about the relation.
-        accounts: Only rows of these accounts, or of `user_ids`; None: all.
+        accounts: Only rows of these accounts; None: all.
     """
 
     relation: Relation
@@ -110,7 +166,6 @@ class Usable:
     users: Relation | None
     survey: Survey
     accounts: Sequence[str] | None = None
-    user_ids: Sequence[str] | None = None
 
     def select(
         self, readers: Mapping[str, Reader], *, start: datetime | None, end: datetime, where: Reader | None = None
@@ -120,28 +175,13 @@ class Usable:
         Args:
             readers: Further columns by label, each made from the relation's own columns.
             start: None: from the first row on.
+            end: Exclusive.
             where: A filter that rows must pass.
 
         Returns:
-            A SELECT of `account_id`, `user_id` (text), `at_micros` (microseconds) and the further columns.
+            A SELECT of `account_id`, `user_id` (text), `at_micros` and the further columns.
         """
-        # Which copy of a doubled row is the earliest shows only in all of them.
-        whole = self.survey.twice is not None
-        rows = self.relation.rows(start=None if whole else start, end=end)
-        cleaned = self._cleaned(rows, readers, start=None if whole else start, end=end, where=where)
-        names = ["account_id", "user_id", "at_micros", *readers]
-        if whole:
-            cleaned = self._once(cleaned, names)
-        found = cleaned.subquery()
-        select = sa.select(*(found.c[name] for name in names)).where(found.c.at_micros < to_micros(end))
-        if where is not None:
-            select = select.where(found.c.pql_passes)
-        return select if start is None else select.where(found.c.at_micros >= to_micros(start))
-
-    def _cleaned(
-        self, rows: Rows, readers: Mapping[str, Reader], *, start: datetime | None, end: datetime, where: Reader | None
-    ) -> sa.Select[Any]:
-        engine, id_column = self.relation.engine, ID_COLUMNS[self.happening]
+        rows, engine = self._once(self.relation.rows(start=start, end=end)), self.relation.engine
         occurred = rows.column("occurred_at")
         user_id = rows.clean("user_id").expr if self.relation.has("user_id") else sa.cast(sa.null(), sa.Text)
         columns = {
@@ -150,14 +190,22 @@ class Usable:
             "at_micros": engine.micros(occurred),
             **{label: reader(rows) for label, reader in readers.items()},
         }
-        if where is not None:
-            columns["pql_passes"] = where(rows)
-        if self.survey.twice is not None:
-            columns[id_column] = rows.clean(id_column).expr
-            columns |= {f"pql_tie_{number}": part for number, part in enumerate(tie_order(engine, rows))}
-        select = sa.select(*(expr.label(label) for label, expr in columns.items()))
-        inner = select.where(*engine.within(occurred, start, end)).subquery()
-        return self._attributed(inner)
+        cleaned = sa.select(*(expr.label(label) for label, expr in columns.items()))
+        cleaned = cleaned.where(*engine.within(occurred, start, end), *([] if where is None else [where(rows)]))
+        found = self._attributed(cleaned.subquery()).subquery()
+        select = sa.select(*found.c).where(found.c.at_micros < to_micros(end))
+        return select if start is None else select.where(found.c.at_micros >= to_micros(start))
+
+    def _once(self, rows: Rows) -> Rows:
+        """The rows with each id once."""
+        if self.survey.twice is None:
+            return rows
+        id_column = ID_COLUMNS[self.happening]
+        id_text = rows.clean(id_column).expr
+        doubled = id_text.in_(sa.select(self.survey.twice.c[id_column]))
+        plain = sa.select(*rows.subquery.c).where(id_text.is_(None) | sa.not_(doubled))
+        union = sa.union_all(plain, sa.select(*self.survey.kept.c))
+        return Rows(self.relation, union.subquery(f"pql_{self.relation.name}_once"))
 
     def _attributed(self, inner: Any) -> sa.Select[Any]:
         account: Expr = inner.c.account_id
@@ -170,22 +218,4 @@ class Usable:
         others = [column for column in inner.c if column.name != "account_id"]
         select = select.add_columns(account.label("account_id"), *others)
         select = select.where(inner.c.at_micros.is_not(None), account.is_not(None))
-        return select.where(*self._wanted(account, inner.c.user_id))
-
-    def _wanted(self, account: Expr, user_id: Expr) -> list[Expr]:
-        if self.accounts is None:
-            return []
-        wanted = account.in_(self.accounts)
-        return [wanted if self.user_ids is None else wanted | user_id.in_(self.user_ids)]
-
-    def _once(self, cleaned: sa.Select[Any], names: Sequence[str]) -> Any:
-        id_column, twice = ID_COLUMNS[self.happening], self.survey.twice
-        base = cleaned.subquery()
-        kept = [*names, *(["pql_passes"] if "pql_passes" in base.c else [])]
-        doubled = base.c[id_column].in_(sa.select(twice.c[id_column]))
-        plain = sa.select(*(base.c[name] for name in kept)).where(base.c[id_column].is_(None) | sa.not_(doubled))
-        ties = [column for column in base.c if column.name.startswith("pql_tie_")]
-        number = sa.func.row_number().over(partition_by=base.c[id_column], order_by=[base.c.at_micros, *ties])
-        numbered = sa.select(*(base.c[name] for name in kept), number.label("pql_number")).where(doubled).subquery()
-        first = sa.select(*(numbered.c[name] for name in kept)).where(numbered.c.pql_number == 1)
-        return sa.union_all(plain, first)
+        return select if self.accounts is None else select.where(account.in_(self.accounts))

@@ -12,7 +12,7 @@ from sqlalchemy.sql import quoted_name
 from pql.domain.conditions import fold
 from pql.domain.partials import AllowanceInput, Level, StatementInput, UserCountInput
 from pql.errors import SourceMismatch
-from pql.warehouse.engines import Column, Kind
+from pql.warehouse.engines import Column, Described
 from pql.warehouse.measuring import Floats, Grid
 from pql.warehouse.members import KEYS, Members
 from pql.warehouse.relations import Relations
@@ -103,7 +103,7 @@ def statement_column(
     return np.concatenate([_values_at(wanted.file, source, level, grid, instant) for instant in instants])
 
 
-def statement_kinds(source: Source, file: str) -> tuple[str, Mapping[str, Kind]]:
+def statement_kinds(source: Source, file: str) -> tuple[str, Mapping[str, Described]]:
     """A statement's SQL and columns.
 
     Raises:
@@ -131,8 +131,8 @@ def _values_at(file: str, source: Source, level: Level, grid: Grid, instant: dat
     text = sa.text(escaped(sql, keep=frozenset({"as_of"})) + "\n")
     text = text.bindparams(sa.bindparam("as_of", source.engine.instant(instant)))
     rows = text.columns(*columns).subquery("pql_statement")
-    key_column = Column(rows.c[names[key]], kinds[names[key]])
-    value = Column(rows.c[names["value"]], kinds[names["value"]])
+    key_column = Column(rows.c[names[key]], kinds[names[key]].kind)
+    value = Column(rows.c[names["value"]], kinds[names["value"]].kind)
     select = sa.select(source.engine.id_text(key_column).label("key"), source.engine.number(value).label("value"))
     frame = source.fetch(select, file).dropna(subset=["key"])
     if frame["key"].duplicated().any():

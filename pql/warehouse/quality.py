@@ -1,6 +1,6 @@
 """What the source's rows are like: how many could not be used, and why. Nothing of it is guessed or mended."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pql.domain.calendar import to_micros
+from pql.domain.measures.base import plural
 from pql.domain.partials import Relation as Happening
 from pql.warehouse.engines import Expr
 from pql.warehouse.happenings import ID_COLUMNS, one_a_key
@@ -65,8 +66,15 @@ _SENTENCES = {
 }
 
 
-def look(source: Source, relations: Relations, as_of: datetime) -> DataQuality:
-    """Count what needs a look, with one or two queries a relation."""
+def look(source: Source, relations: Relations, as_of: datetime, repeats: Callable[[Happening], int]) -> DataQuality:
+    """Count what needs a look, with a query a relation.
+
+    Args:
+        source: Where.
+        relations: Which.
+        as_of: What lies at or after it is left out.
+        repeats: How many rows of a relation repeat an id.
+    """
     facts: list[QualityFact] = []
     for name, id_column in (("accounts", "account_id"), ("users", "user_id")):
         relation = relations.get(name)
@@ -75,7 +83,7 @@ def look(source: Source, relations: Relations, as_of: datetime) -> DataQuality:
     for happening in Happening:
         relation = relations.get(happening.value)
         if relation is not None:
-            facts += _happenings(source, relations, relation, happening, as_of)
+            facts += _happenings(source, relations, relation, happening, as_of, repeats(happening))
     return DataQuality(facts=tuple(facts))
 
 
@@ -95,7 +103,7 @@ def _subjects(source: Source, relation: Relation, id_column: str, as_of: datetim
 
 
 def _happenings(
-    source: Source, relations: Relations, relation: Relation, happening: Happening, as_of: datetime
+    source: Source, relations: Relations, relation: Relation, happening: Happening, as_of: datetime, repeats: int
 ) -> Iterable[QualityFact]:
     rows, engine = relation.rows(), relation.engine
     id_column, has_users = ID_COLUMNS[happening], relation.has("user_id")
@@ -108,15 +116,8 @@ def _happenings(
     inner = sa.select(*_labelled(columns)).subquery()
     counts, joined = _counts(relations, inner, as_of, has_users=has_users)
     yield from _facts(source, relation, sa.select(*_labelled(counts)).select_from(joined), id_column)
-    if relation.has(id_column):
-        ids = sa.select(rows.clean(id_column).expr.label("id")).subquery()
-        # Grouped by a number where the engine has one: texts of ten million ids would fill the memory.
-        hashed = engine.hashed(ids.c.id)
-        times = sa.select(sa.func.count().label("n")).where(ids.c.id.is_not(None)).group_by(hashed)
-        doubled = times.having(sa.func.count() > 1).subquery()
-        repeats = sa.func.coalesce(sa.func.sum(doubled.c.n - 1), 0)
-        select = sa.select(sa.cast(repeats, sa.BigInteger).label("duplicates"))
-        yield from _facts(source, relation, select, id_column)
+    if repeats:
+        yield _fact("duplicates", repeats, relation, id_column)
 
 
 def _counts(relations: Relations, inner: Any, as_of: datetime, *, has_users: bool) -> tuple[dict[str, Expr], Any]:
@@ -164,8 +165,9 @@ def _labelled(columns: dict[str, Expr]) -> list[Any]:
 
 def _facts(source: Source, relation: Relation, select: sa.Select[Any], id_column: str) -> Iterable[QualityFact]:
     counted = source.fetch(select, relation.file.path).iloc[0]
-    for name, value in counted.items():
-        if int(value):
-            words = {"n": f"{int(value):,} rows", "relation": relation.name, "id": id_column}
-            sentence = _SENTENCES[str(name)].format(**words)
-            yield QualityFact(name=str(name), relation=relation.name, count=int(value), sentence=sentence)
+    return [_fact(str(name), int(value), relation, id_column) for name, value in counted.items() if int(value)]
+
+
+def _fact(name: str, count: int, relation: Relation, id_column: str) -> QualityFact:
+    words = _SENTENCES[name].format(n=plural(count, "row"), relation=relation.name, id=id_column)
+    return QualityFact(name=name, relation=relation.name, count=count, sentence=words)

@@ -39,7 +39,8 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
 }
 NEEDED = ("events", "accounts")
 PROPERTY = "properties."
-IDS = frozenset({"account_id", "user_id", "event_id", "touch_id"})
+IDS = frozenset({"account_id", "user_id"})
+ROW_IDS = frozenset({"event_id", "touch_id"})
 
 _NO_START: datetime | None = None
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -52,12 +53,14 @@ class Relation:
     Args:
         kinds: What each column holds, by its name in lower case.
         names: The column's name as the source spells it.
+        types: Its type as SQL writes it.
     """
 
     name: str
     file: SqlFile
     kinds: Mapping[str, Kind]
     names: Mapping[str, str]
+    types: Mapping[str, str]
     engine: Engine
     variables: Mapping[str, object]
 
@@ -98,6 +101,9 @@ class Rows:
     def clean(self, name: str) -> Column:
         """A column with our normalisation: ids are trimmed text, the quantity is a finite number."""
         engine, column = self.relation.engine, self.column(name)
+        if name in ROW_IDS:
+            # Not trimmed: these are many, machines make them, and they are only compared with each other.
+            return Column(sa.func.nullif(engine.text(column), ""), Kind.TEXT)
         if name in IDS:
             return Column(engine.id_text(column), Kind.TEXT)
         if name == "quantity":
@@ -153,5 +159,6 @@ class Relations:
                 f"{file.path}:1: the relation '{name}' has no column '{missing[0]}'; it has "
                 f"{', '.join(kinds)}: select one of them `AS {missing[0]}`"
             )
-        known = {column: kinds[spelled] for column, spelled in lower.items()}
-        return Relation(name, file, known, lower, self._source.engine, usage.variables)
+        known = {column: kinds[spelled].kind for column, spelled in lower.items()}
+        types = {column: kinds[spelled].sql_type for column, spelled in lower.items()}
+        return Relation(name, file, known, lower, types, self._source.engine, usage.variables)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pql.config.settings import UsageSettings
 from pql.errors import SourceMismatch, SourceUnreachable, WarehouseError
-from pql.warehouse.engines import Engine, Kind, engine_for
+from pql.warehouse.engines import Described, Engine, engine_for
 
 # PostgreSQL's classes of errors that are about the server and not about the statement.
 _SERVER_TROUBLE = ("08", "53", "57", "58")
@@ -58,7 +58,7 @@ class Source:
         with self.asking(what) as connection:
             return self.engine.fetch(connection, statement, dict(parameters or {}))
 
-    def describe(self, sql: str, path: str) -> Mapping[str, Kind]:
+    def describe(self, sql: str, path: str) -> Mapping[str, Described]:
         """The columns of a team's SELECT and what they hold, without reading a row."""
         with self.asking(path, lines_before=1) as connection:
             return self.engine.describe(connection, sql)

@@ -117,7 +117,8 @@ class Warehouse:
 
     def quality(self, *, as_of: datetime) -> DataQuality:
         """How many rows could not be used, and why."""
-        return look(self._source, self._relations, as_of)
+        self._keep_for(as_of)
+        return look(self._source, self._relations, as_of, lambda happening: self._usable(happening).survey.repeats)
 
     # --- measures ---
 

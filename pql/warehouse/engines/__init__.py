@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from pql.config.settings import UsageSettings
 from pql.errors import SourceMismatch
-from pql.warehouse.engines.base import Column, Engine, Expr, Kind
+from pql.warehouse.engines.base import Column, Described, Engine, Expr, Kind
 from pql.warehouse.engines.duckdb import DuckDB
 from pql.warehouse.engines.postgresql import PostgreSQL
 from pql.warehouse.engines.sqlite import SQLite
@@ -34,4 +34,4 @@ def engine_for(usage: UsageSettings) -> Engine:
     return ENGINES[backend](usage)
 
 
-__all__ = ["ENGINES", "Column", "Engine", "Expr", "Kind", "engine_for"]
+__all__ = ["ENGINES", "Column", "Described", "Engine", "Expr", "Kind", "engine_for"]

@@ -62,6 +62,14 @@ class Column:
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A column as the source describes it: what it holds, and its type as SQL writes it ("" where none is needed)."""
+
+    kind: Kind
+    sql_type: str = ""
+
+
 class Engine(ABC):
     """One kind of database.
 
@@ -93,7 +101,7 @@ class Engine(ABC):
         return False
 
     @abstractmethod
-    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
+    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Described]:
         """The columns of a SELECT, without reading a row."""
 
     def fetch(

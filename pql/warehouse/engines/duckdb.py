@@ -17,6 +17,7 @@ from pql.warehouse.engines.base import (
     WHITE_SPACE,
     ZONED_PATTERN,
     Column,
+    Described,
     Engine,
     Expr,
     Kind,
@@ -66,9 +67,9 @@ class DuckDB(Engine):
             connection.exec_driver_sql(f"CREATE OR REPLACE TEMPORARY VIEW {view} AS SELECT * FROM {reader}")
         connection.commit()
 
-    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
+    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Described]:
         rows = connection.exec_driver_sql(f"DESCRIBE SELECT * FROM (\n{statement}\n) AS relation").fetchall()
-        return {str(row[0]): _kind(str(row[1])) for row in rows}
+        return {str(row[0]): Described(_kind(str(row[1])), str(row[1])) for row in rows}
 
     def fetch(
         self, connection: sa.Connection, statement: sa.Executable, parameters: Mapping[str, object]

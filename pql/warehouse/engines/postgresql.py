@@ -15,19 +15,20 @@ from pql.warehouse.engines.base import (
     WHITE_SPACE,
     ZONED_PATTERN,
     Column,
+    Described,
     Engine,
     Expr,
     Kind,
 )
 
 _KINDS = {
-    "bool": Kind.TRUTH,
-    "timestamptz": Kind.INSTANT,
-    "timestamp": Kind.WALL,
+    "boolean": Kind.TRUTH,
+    "timestamp with time zone": Kind.INSTANT,
+    "timestamp without time zone": Kind.WALL,
     "date": Kind.DATE,
-    **dict.fromkeys(("text", "varchar", "bpchar", "name", "char", "citext", "unknown"), Kind.TEXT),
-    **dict.fromkeys(("int2", "int4", "int8", "oid"), Kind.WHOLE),
-    **dict.fromkeys(("float4", "float8", "numeric", "money"), Kind.NUMBER),
+    **dict.fromkeys(("text", "character varying", "character", "name", '"char"', "citext"), Kind.TEXT),
+    **dict.fromkeys(("smallint", "integer", "bigint", "oid"), Kind.WHOLE),
+    **dict.fromkeys(("real", "double precision", "numeric"), Kind.NUMBER),
     **dict.fromkeys(("json", "jsonb"), Kind.JSON),
 }
 # Not allowed to; read-only; a standby server, whose transactions cannot write.
@@ -74,19 +75,17 @@ class PostgreSQL(Engine):
     def refuses_temporary(self, error: sa.exc.DBAPIError) -> bool:
         return getattr(error.orig, "sqlstate", None) in _REFUSALS
 
-    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
+    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Described]:
         # Without parameters, so that percent signs stay what they are.
         bare = connection.execution_options(no_parameters=True)
         result = bare.exec_driver_sql(f"SELECT * FROM (\n{statement}\n) AS relation LIMIT 0")
         cursor: Any = result.cursor
-        types: Any = connection.connection.dbapi_connection.adapters.types  # type: ignore[union-attr]
-        kinds: dict[str, Kind] = {}
-        for described in cursor.description:
-            known = types.get(described.type_code)
-            whole = known is not None and known.name == "numeric" and described.scale == 0
-            kinds[described.name] = Kind.WHOLE if whole else _KINDS.get(known.name if known else "", Kind.OTHER)
+        described = [(column.name, column.type_code, column.scale) for column in cursor.description]
         result.close()
-        return kinds
+        oids = sorted({oid for _, oid, _ in described})
+        named = sa.text("SELECT oid::bigint, format_type(oid, NULL) FROM pg_type WHERE oid = ANY(:oids)")
+        types = {oid: str(name) for oid, name in connection.execute(named, {"oids": oids})}
+        return {name: Described(_kind(types[oid], scale), types[oid]) for name, oid, scale in described}
 
     def error_line(self, error: BaseException) -> int | None:
         original: Any = getattr(error, "orig", None)
@@ -189,6 +188,10 @@ class PostgreSQL(Engine):
 
     def instant(self, at: datetime) -> object:
         return at.astimezone(UTC)
+
+
+def _kind(sql_type: str, scale: int | None) -> Kind:
+    return Kind.WHOLE if sql_type == "numeric" and scale == 0 else _KINDS.get(sql_type, Kind.OTHER)
 
 
 def _finite(number: Expr) -> Expr:

@@ -24,6 +24,7 @@ from pql.warehouse.engines.base import (
     NUMBER_PATTERN,
     WHITE_SPACE,
     Column,
+    Described,
     Engine,
     Expr,
     Kind,
@@ -61,12 +62,12 @@ class SQLite(Engine):
         connection.create_function("pql_floor", 1, _floor, deterministic=True)
         connection.create_function("pql_power", 2, math.pow, deterministic=True)
 
-    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Kind]:
+    def describe(self, connection: sa.Connection, statement: str) -> Mapping[str, Described]:
         bare = connection.execution_options(no_parameters=True)
         result = bare.exec_driver_sql(f"SELECT * FROM (\n{statement}\n) AS relation LIMIT 0")
         names = list(result.keys())
         result.close()
-        return dict.fromkeys(names, Kind.ANY)
+        return dict.fromkeys(names, Described(Kind.ANY))
 
     def text(self, column: Column) -> Expr:
         return column.expr if column.kind is Kind.TEXT else sa.func.pql_text(column.expr, type_=sa.Text())
