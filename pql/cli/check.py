@@ -1,11 +1,10 @@
 """`pql check`: every problem of what a team writes, at once."""
 
-import os
 from typing import Annotated
 
 import typer
 
-from pql.cli.common import HERE, AsJson, ProjectFolder, note, print_json, say
+from pql.cli.common import HERE, AsJson, ProjectFolder, environment, note, print_json, say
 
 
 def check(
@@ -16,7 +15,7 @@ def check(
     """Print every problem in the project's files, one a line; exit 1 if there is any."""
     from pql.app import check_project
 
-    problems = check_project(project, os.environ, source=source)
+    problems = check_project(project, environment(project), source=source)
     if as_json:
         print_json(problems)
     else:

@@ -40,12 +40,20 @@ def read_instant(text: str) -> datetime:
     return instant.astimezone(UTC)
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """The variables that `${NAME}` is looked up in: the process's own, and those of the project's `.env` below them."""
+    from dotenv import dotenv_values
+
+    written = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    return {**written, **os.environ}
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator["App"]:
     """The application of a project's folder, closed at the end."""
     from pql.app import open_app
 
-    app = open_app(folder, os.environ)
+    app = open_app(folder, environment(folder))
     try:
         yield app
     finally:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pql.cli.common import note, say
+from pql.cli.common import environment, note, say
 
 if TYPE_CHECKING:
     from pql.jobs.reading import Progress
@@ -61,8 +61,6 @@ def clear(directory: Path) -> None:
 
 def replay(directory: Path, until: datetime, progress: "Progress") -> None:
     """Run the main job at the end of each of the last days, deliver to files, and show what came of it."""
-    import os
-
     from pql.app import open_app
     from pql.cli.report import show_replay
     from pql.config.settings import DeliverySettings
@@ -71,7 +69,7 @@ def replay(directory: Path, until: datetime, progress: "Progress") -> None:
     # The world ended at `until`, whatever the clock on the wall says: messages are written and sent in its time.
     app = open_app(
         directory,
-        os.environ,
+        environment(directory),
         delivery=DeliverySettings(mode="redirect", redirect={"file": "demo"}),
         clock=lambda: instant,
     )

@@ -1,15 +1,13 @@
 """`pql migrate`: bring the state database to this program's shape."""
 
-import os
-
-from pql.cli.common import HERE, ProjectFolder, say
+from pql.cli.common import HERE, ProjectFolder, environment, say
 
 
 def migrate(project: ProjectFolder = HERE) -> None:
     """Bring the state database to the shape that this version expects."""
     from pql.app import migrate_state
 
-    steps = migrate_state(project, os.environ)
+    steps = migrate_state(project, environment(project))
     for step in steps:
         say(f"Done: {step}")
     if not steps:

@@ -41,9 +41,8 @@ def show_report(report: "RunReport") -> None:
     say(f"As of {report.as_of:%Y-%m-%d %H:%M} UTC{kind}")
     say(f"  {_many(counts['leads'])} leads, {_many(counts['eligible'])} of them eligible")
     say(f"  {_many(sum(report.fired.values()))} signals fired, {_many(counts['moments'])} moments")
-    say(
-        f"  {_many(counts['opened'])} new PQLs, {_many(counts['live'])} in all; {_many(counts['conversions'])} conversions"
-    )
+    say(f"  {_many(counts['opened'])} new PQLs, {_many(counts['live'])} in all")
+    say(f"  {_many(counts['conversions'])} conversions")
     say(f"  {_many(counts['notifications'])} notifications")
     withheld = _withheld(report.told)
     if withheld:

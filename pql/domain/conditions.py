@@ -18,7 +18,7 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 class Condition:
     """What must be true of one value; all of the parts that are given must hold. Text compares without case.
 
-    An unknown value (null, NaN) meets no condition but `exists: false`.
+    An unknown value (null, NaN) meets no condition but `exists: false`; an infinite number meets no bound.
     """
 
     equals: Scalar | None = None
@@ -99,6 +99,10 @@ class Condition:
             met[known] &= self._text_holds(values[known])
         return met
 
+    def met_by(self, value: object) -> bool:
+        """Whether one value meets the condition: `holds` without a frame around it."""
+        return bool(self.holds(pd.Series([value], dtype=object))[0])
+
     @property
     def _compares_text(self) -> bool:
         given = (self.equals, self.not_equals, self.among, self.not_among, self.words, self.matches)
@@ -106,7 +110,8 @@ class Condition:
 
     def _in_bounds(self, numbers: npt.NDArray[np.float64]) -> BoolArray:
         low, high = self.bounds
-        met: BoolArray = (numbers >= low) & (numbers <= high)
+        # Infinite numbers come of faults, and no database keeps them alike.
+        met: BoolArray = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
         if self.above is not None:
             met &= numbers > self.above
         if self.below is not None:

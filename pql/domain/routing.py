@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
 from pql.domain.conditions import Condition
 from pql.domain.rules import Rep, Routing, Territory
 
@@ -26,7 +24,7 @@ class Route:
 
 def meets(facts: Mapping[str, object], conditions: Mapping[str, Condition]) -> bool:
     """Whether all conditions hold for one lead's facts; an absent fact is unknown."""
-    return all(condition.holds(pd.Series([facts.get(name)], dtype=object))[0] for name, condition in conditions.items())
+    return all(condition.met_by(facts.get(name)) for name, condition in conditions.items())
 
 
 def route(

@@ -26,6 +26,7 @@ from pql.store.records import Committed, OutboxRecord
 from pql.warehouse import Warehouse
 
 JOB = "run"
+SHOWN = 10  # the best live leads are shown with their reasons after a run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,8 @@ def think(tools: Tools, *, as_of: datetime, last: datetime | None, progress: Pro
     memory = remember(store, project, cases, as_of=as_of)
     told = decide_all(project, evaluation, cases, memory, baseline=baseline)
     sent = [one for one in told if one.why.sends]
-    spoken = sorted({one.case.candidate.lead_id for one in sent} | {*transitions.opened})
+    best = evaluation.scores["behaviour"].reindex([*live.index, *transitions.opened]).nlargest(SHOWN)
+    spoken = sorted({one.case.candidate.lead_id for one in sent} | {*transitions.opened} | {*map(str, best.index)})
     briefing = brief(project, warehouse, evaluation, reading.users, spoken)
     records = _messages(tools, briefing, sent, progress)
     if baseline:
@@ -168,11 +170,12 @@ def _messages(
     records: dict[str, Sequence[OutboxRecord]] = {}
     for number, told in enumerate(sent):
         progress("Writing messages", number, len(sent))
-        candidate = told.case.candidate
-        alert = alert_of(briefing, told)
-        records[candidate.key] = outbox_records(
-            tools.project, tools.channels, alert, candidate.key, told.route, happened_at=candidate.happened_at
-        )
+        candidate, chosen = told.case.candidate, told.route
+        if chosen is not None:
+            alert = alert_of(briefing, told.case, chosen, told.why)
+            records[candidate.key] = outbox_records(
+                tools.project, tools.channels, alert, candidate.key, chosen, happened_at=candidate.happened_at
+            )
     progress("Writing messages", len(sent), len(sent))
     return records
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -112,26 +112,31 @@ def start_of_day(rep: Rep, as_of: datetime) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A case, its decision and its route."""
+    """A case, its decision and its route; no route was sought for what would go to nobody."""
 
     case: Case
     why: Why
-    route: Route
+    route: Route | None = None
 
 
 def decide_all(
     project: Project, evaluation: Evaluation, cases: Sequence[Case], memory: Memory, *, baseline: bool
 ) -> list[Told]:
     """Decide case by case, in their order, since each message sent leaves less of a rep's budget."""
-    decided = []
-    for case in cases:
-        chosen = choose_route(project, evaluation, case, memory)
-        facts = _circumstances(project, evaluation, case, memory, rep=chosen.rep, baseline=baseline)
-        why = decide(case.candidate, facts, as_of=evaluation.as_of)
-        if why.sends:
-            _count(memory, case, chosen, evaluation.as_of)
-        decided.append(Told(case=case, why=why, route=chosen))
-    return decided
+    return [_decide_one(project, evaluation, case, memory, baseline=baseline) for case in cases]
+
+
+def _decide_one(project: Project, evaluation: Evaluation, case: Case, memory: Memory, *, baseline: bool) -> Told:
+    facts = _circumstances(project, evaluation, case, memory, baseline=baseline)
+    why = decide(case.candidate, facts, as_of=evaluation.as_of)
+    if not why.sends:
+        return Told(case=case, why=why)
+    chosen = choose_route(project, evaluation, case, memory)
+    facts = replace(facts, sent_today=memory.sent[chosen.rep.email])
+    why = decide(case.candidate, facts, as_of=evaluation.as_of)
+    if why.sends:
+        _count(memory, case, chosen, evaluation.as_of)
+    return Told(case=case, why=why, route=chosen)
 
 
 def _count(memory: Memory, case: Case, chosen: Route, as_of: datetime) -> None:
@@ -170,7 +175,7 @@ def success_route(project: Project, facts: Mapping[str, object]) -> Route:
 
 
 def _circumstances(
-    project: Project, evaluation: Evaluation, case: Case, memory: Memory, *, rep: Rep, baseline: bool
+    project: Project, evaluation: Evaluation, case: Case, memory: Memory, *, baseline: bool
 ) -> Circumstances:
     lead_id = case.candidate.lead_id
     leads = evaluation.leads
@@ -184,7 +189,6 @@ def _circumstances(
         told_lead_at=memory.told_at(lead_id),
         snoozed_until=memory.snoozed.get(lead_id),
         cooling_until=memory.cooling.get(lead_id),
-        sent_today=memory.sent[rep.email],
         budget=project.definitions.routing.max_per_rep_a_day,
     )
 
@@ -210,17 +214,17 @@ def brief(
     )
 
 
-def alert_of(briefing: Briefing, told: Told) -> Alert:
+def alert_of(briefing: Briefing, case: Case, chosen: Route, why: Why) -> Alert:
     """The words of a message that is sent."""
-    case, lead_id = told.case, told.case.candidate.lead_id
+    lead_id = case.candidate.lead_id
     if case.moment is not None:
-        return moment_alert(briefing, case.moment, case.occurrence, told.route, told.why)
+        return moment_alert(briefing, case.moment, case.occurrence, chosen, why)
     if case.check_in is not None:
-        return check_in_alert(briefing, lead_id, case.check_in, told.route, told.why)
+        return check_in_alert(briefing, lead_id, case.check_in, chosen, why)
     if case.candidate.subject is Subject.USAGE_DROP:
         now, before = case.use
-        return usage_drop_alert(briefing, lead_id, told.route, told.why, now=now, before=before)
-    return qualification_alert(briefing, lead_id, told.route, told.why)
+        return usage_drop_alert(briefing, lead_id, chosen, why, now=now, before=before)
+    return qualification_alert(briefing, lead_id, chosen, why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +294,7 @@ def outbox_records(
 def decision_records(told: Told, records: Sequence[OutboxRecord], *, as_of: datetime) -> list[DecisionRecord]:
     """What is remembered of a decision: one row for each message, or one for a message not sent."""
     candidate = told.case.candidate
-    words = f"{told.why.value} ({'; '.join(told.route.path)})" if told.why.sends else told.why.value
+    path = f" ({'; '.join(told.route.path)})" if told.route else ""
     held = told.why is Why.OVER_BUDGET
     return [
         DecisionRecord(
@@ -300,9 +304,9 @@ def decision_records(told: Told, records: Sequence[OutboxRecord], *, as_of: date
             at=as_of,
             outcome="sent" if told.why.sends else "held" if held else "withheld",
             why=told.why.name,
-            words=words,
+            words=f"{told.why.value}{path}",
             topic=told.case.topic,
-            recipient=told.route.rep.email,
+            recipient=told.route.rep.email if told.route else "",
             channel=channel,
         )
         for channel in [record.channel for record in records] or [""]

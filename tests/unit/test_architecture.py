@@ -17,11 +17,9 @@ ROOMS: dict[str, set[str]] = {
     "store": {"errors", "domain", "config"},
     "notify": {"errors", "domain", "config"},
     "demo": {"errors"},
-    "learn": {"errors", "domain", "config"},
-    "jobs": {"errors", "domain", "config", "warehouse", "store", "notify", "learn"},
-    "app": {"errors", "domain", "config", "warehouse", "store", "notify", "learn", "jobs"},
-    "testing": {"errors", "domain", "config", "warehouse", "store", "notify", "learn", "jobs", "app"},
-    "web": {"errors", "domain", "config", "jobs", "app"},
+    "jobs": {"errors", "domain", "config", "warehouse", "store", "notify"},
+    "app": {"errors", "domain", "config", "warehouse", "store", "notify", "jobs"},
+    "testing": {"errors", "domain", "config", "warehouse", "store", "notify", "jobs", "app"},
     "cli": {"errors", "domain", "config", "demo", "jobs", "app"},
 }
 DOMAIN_MAY_IMPORT = {"numpy", "pandas", "pql"}
