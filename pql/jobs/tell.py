@@ -286,6 +286,7 @@ def outbox_records(
             payload=channels[target.channel].render(alert).payload,
             due_at=alert.as_of,
             valid_until=max(happened_at, alert.as_of) + valid,
+            shadow=project.delivery.mode == "off",
         )
         for target in targets(project, channels, chosen, alert.urgency)
     ]
@@ -295,6 +296,8 @@ def decision_records(told: Told, records: Sequence[OutboxRecord], *, as_of: date
     """What is remembered of a decision: one row for each message, or one for a message not sent."""
     candidate = told.case.candidate
     path = f" ({'; '.join(told.route.path)})" if told.route else ""
+    if any(record.shadow for record in records):
+        path += "; delivery is off, so it was kept and not sent"
     held = told.why is Why.OVER_BUDGET
     return [
         DecisionRecord(

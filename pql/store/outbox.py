@@ -37,6 +37,7 @@ def enqueue(connection: sa.Connection, run: Run, records: Sequence[OutboxRecord]
             "created_at": to_micros(now),
             "due_at": to_micros(record.due_at),
             "valid_until": micros(record.valid_until),
+            "status": "shadow" if record.shadow else "waiting",
         }
         for record in records
     ]

@@ -20,7 +20,7 @@ EpisodeStatus: TypeAlias = Literal["open", "claimed", "accepted", "rejected", "c
 LIVE: tuple[EpisodeStatus, ...] = ("open", "claimed", "accepted")
 DecisionOutcome: TypeAlias = Literal["sent", "held", "withheld"]
 OutcomeKind: TypeAlias = Literal["claim", "snooze", "accept", "reject", "won", "lost"]
-OutboxStatus: TypeAlias = Literal["waiting", "sent", "failed", "expired"]
+OutboxStatus: TypeAlias = Literal["waiting", "sent", "failed", "expired", "shadow"]
 
 
 def episode_id(lead_id: str, opened_at: datetime) -> str:
@@ -152,6 +152,7 @@ class OutboxRecord:
         due_at: Not sent before.
         valid_until: Not sent from then on; None: for ever.
         lead_id: "" for a summary of many.
+        shadow: It is kept to be shown and is never sent: `delivery.mode` was off.
     """
 
     step_key: str
@@ -163,6 +164,7 @@ class OutboxRecord:
     payload: Mapping[str, object]
     due_at: datetime
     valid_until: datetime | None = None
+    shadow: bool = False
 
     @property
     def delivery_id(self) -> str:

@@ -271,7 +271,7 @@ outbox = sa.Table(
     _instant("created_at"),
     _instant("due_at"),
     _maybe("valid_until"),
-    _text("status", "waiting"),  # waiting, sent, failed, expired
+    _text("status", "waiting"),  # waiting, sent, failed, expired, shadow
     _whole("attempts"),
     _flag("ambiguous"),
     _maybe("first_tried_at"),

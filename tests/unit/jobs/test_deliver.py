@@ -1,6 +1,7 @@
 """Delivery over a real outbox (SQLite in memory) and channels that fail as they are told to."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -154,3 +155,10 @@ def test_a_worker_that_died_leaves_its_message_to_another_as_ambiguous(store: St
     assert send(store, {"file": channel}, SteppingClock(START + timedelta(seconds=1))).sent == 0
     assert send(store, {"file": channel}, SteppingClock(START + timedelta(seconds=LEASE.seconds + 1))).sent == 1
     assert channel.taken[0].ambiguous
+
+
+def test_what_was_decided_while_delivery_was_off_is_kept_and_never_sent(store: Store) -> None:
+    write(store, replace(message(1), shadow=True), message(2))
+    channel = RecordingChannel()
+    assert send(store, {"file": channel}).sent == 1
+    assert statuses(store) == {"episode:1": "shadow", "episode:2": "sent"}
