@@ -98,7 +98,7 @@ def _twice(source: Source, relation: Relation, id_column: str) -> tuple[Any, int
         return None, 0
     select = _ids_twice(relation, id_column)
     name = f"pql_twice_{relation.name}"
-    columns = [sa.Column(id_column, sa.Text), sa.Column("n", sa.BigInteger)]
+    columns: list[sa.Column[Any]] = [sa.Column(id_column, sa.Text), sa.Column("n", sa.BigInteger)]
     table = source.fill(name, columns, select, relation.file.path)
     twice: Any = select.subquery(name) if table is None else table
     repeats = sa.cast(sa.func.coalesce(sa.func.sum(twice.c.n - 1), 0), sa.BigInteger)

@@ -63,7 +63,7 @@ def subscribed(rows: pd.DataFrame, converts: Sequence[str], as_of: datetime) -> 
     told = ordered.drop_duplicates("account_id").set_index("account_id")
     told = told.assign(mrr=ordered.groupby("account_id")["mrr"].sum(min_count=1))
     told = told.reindex(sorted(set(told.index) | set(converted.index)))
-    told["in_trial"] = told["in_trial"].eq(True)  # noqa: FBT003 (unknown is no)
+    told["in_trial"] = told["in_trial"].eq(True)
     return told.assign(converted_at=converted)[list(SUBSCRIPTION_COLUMNS)]
 
 
@@ -95,7 +95,7 @@ def account_facts(
         for name in ("status", "mrr", "trial_ends_at", "converted_at"):
             accounts[name] = told[name]
         accounts["plan"] = told["plan"].where(told["plan"].notna(), accounts["plan"])
-        accounts["in_trial"] = told["in_trial"].eq(True)  # noqa: FBT003 (no subscription is no trial)
+        accounts["in_trial"] = told["in_trial"].eq(True)
     accounts["open_deal"] = accounts.index.isin(deals)
     return accounts
 
@@ -136,7 +136,7 @@ def _users(members: Members, facts: pd.DataFrame) -> pd.DataFrame:
     of_account = facts.drop(columns=["company_id", "created_at"]).reindex(users["account_id"]).set_axis(users.index)
     merged = of_account.assign(account_id=users["account_id"], created_at=users["created_at"])
     for name in ("open_deal", "in_trial"):
-        merged[name] = merged[name].eq(True)  # noqa: FBT003 (without an account: no)
+        merged[name] = merged[name].eq(True)
     for own in [str(column) for column in users if column not in ("account_id", "created_at", "name")]:
         merged[own] = users[own]
     called = pd.Series(users.index, index=users.index, dtype="str")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
-from pql.domain.calendar import Calendar, to_micros
+from pql.domain.calendar import Calendar
 from pql.domain.conditions import Where
 from pql.domain.partials import Aggregate, Level, Partial, PartialInput, SpanRule
 from pql.warehouse.engines import Engine, Expr

@@ -136,7 +136,7 @@ class PlanReader:
         users = self.relations.get("users") if level is Level.USER else None
         if users is not None and users.has(name):
             return Missing.NONE
-        elsewhere = {name: "subscriptions" for name in SUBSCRIPTION_COLUMNS} | {"open_deal": "deals"}
+        elsewhere = dict.fromkeys(SUBSCRIPTION_COLUMNS, "subscriptions") | {"open_deal": "deals"}
         if name not in elsewhere:
             return Missing.NO_COLUMN
         return Missing.NONE if elsewhere[name] in self.relations else Missing.NO_RELATION
