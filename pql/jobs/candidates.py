@@ -143,9 +143,15 @@ def check_in_cases(customers: Customers, due: pd.DataFrame, known_leads: pd.Inde
 
 
 def drop_cases(customers: Customers, use: pd.DataFrame, calendar: Calendar, *, as_of: datetime) -> list[Case]:
-    """The customers whose use fell by the alarming share."""
-    fell = use[(use["before"] > 0) & (use["before"] >= customers.drop_from)]
-    fell = fell[fell["now"] <= fell["before"] * (1 - customers.drop)]
+    """The customers whose use fell by the alarming share since the last run: what fell before it is no news.
+
+    Args:
+        customers: The rule.
+        use: Index `lead_id`; `now` and `before`, and as of the last run `last_now` and `last_before`.
+        calendar: The project's days.
+        as_of: The instant.
+    """
+    news = use[fell(customers, use["now"], use["before"]) & ~fell(customers, use["last_now"], use["last_before"])]
     return [
         Case(
             candidate=Candidate(
@@ -159,5 +165,10 @@ def drop_cases(customers: Customers, use: pd.DataFrame, calendar: Calendar, *, a
             topic="usage_drop",
             use=(float(now), float(before)),
         )
-        for lead_id, now, before in zip(fell.index, fell["now"], fell["before"], strict=True)
+        for lead_id, now, before in zip(news.index, news["now"], news["before"], strict=True)
     ]
+
+
+def fell(customers: Customers, now: "pd.Series[float]", before: "pd.Series[float]") -> "pd.Series[bool]":
+    """Whether use fell by the alarming share, from enough to speak of."""
+    return (before > 0) & (before >= customers.drop_from) & (now <= before * (1 - customers.drop))

@@ -23,6 +23,7 @@ from pql.domain.rules import CheckIn
 from pql.domain.signals import Signal
 
 REASONS_SHOWN = 4
+CRITERIA_SHOWN = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ def _reason(briefing: Briefing, signal: Signal, lead_id: str, points: float) -> 
     return Reason(
         title=signal.title,
         words=evidence_words(briefing, signal, lead_id, value),
-        norm=norm_words(signal, briefing.evaluation.norms),
+        norm=norm_words(signal, value, briefing.evaluation.norms),
         points=points,
         signal=signal.name,
     )
@@ -110,12 +111,15 @@ def _shown(value: object) -> object:
     return round(number, 2) if isinstance(number, float) else number
 
 
-def norm_words(signal: Signal, norms: pd.DataFrame) -> str:
-    """What is usual among eligible leads: "typical: 2 features, top tenth: 7 features"."""
+def norm_words(signal: Signal, value: object, norms: pd.DataFrame) -> str:
+    """What is usual among eligible leads, and whether this is rare: "typical: 2 features, in the top tenth"."""
     if signal.name not in norms.index or known(norms.at[signal.name, "median"]) is None:
         return ""
-    typical, top = (signal.measure.amount(norms.at[signal.name, column]) for column in ("median", "p90"))
-    return f"typical: {typical}" if typical == top else f"typical: {typical}, top tenth: {top}"
+    median, top = (float(str(norms.at[signal.name, column])) for column in ("median", "p90"))
+    typical = f"typical: {signal.measure.amount(median)}"
+    number = known(value)
+    rare = isinstance(number, int | float) and number >= top > median
+    return f"{typical}, in the top tenth" if rare else typical
 
 
 def fit_words(briefing: Briefing, lead_id: str) -> str:
@@ -131,10 +135,16 @@ def fit_words(briefing: Briefing, lead_id: str) -> str:
         elif float(str(points)) > 0:
             value = known(lead.get(criterion.subject.attribute)) if criterion.subject.of is Of.ACCOUNT else None
             met.append(criterion.title if value is None else f"{criterion.title}: {say_scalar(value)}")
-    parts = [", ".join(met)] if met else []
+    parts = [shortened(met)] if met else []
     if unknown:
-        parts.append("unknown: " + ", ".join(unknown))
+        parts.append(f"unknown: {shortened(unknown)}")
     return "; ".join(parts)
+
+
+def shortened(words: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(words) - CRITERIA_SHOWN
+    return ", ".join(words[:CRITERIA_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def people(briefing: Briefing, lead_id: str) -> tuple[Person, ...]:
@@ -147,7 +157,9 @@ def people(briefing: Briefing, lead_id: str) -> tuple[Person, ...]:
 
 def _person(row: Mapping[Any, Any]) -> Person:
     name, email, role = (str(known(row.get(column)) or "") for column in ("name", "email", "role"))
-    return Person(name=name or email or str(row["user_id"]), email=email, role=role, why=str(row.get("why") or ""))
+    # The role stands beside the name already.
+    why = str(row.get("why") or "").removesuffix(role).removesuffix("; ")
+    return Person(name=name or email or str(row["user_id"]), email=email, role=role, why=why)
 
 
 def links(briefing: Briefing, facts: Mapping[str, object]) -> tuple[Link, ...]:
@@ -308,7 +320,7 @@ def _alert(
         time_zone=route.rep.time_zone,
         recipient_name=route.rep.name,
         domain=str(lead.get("domain") or ""),
-        plan=str(lead.get("plan") or ""),
+        plan="" if lead.get("plan") == lead.get("stage") else str(lead.get("plan") or ""),
         stage=str(lead.get("stage") or ""),
         grade=str(lead.get("grade") or ""),
         tier=str(lead.get("tier") or ""),

@@ -46,9 +46,9 @@ def follow(
     leads: pd.DataFrame,
     *,
     as_of: datetime,
-    baseline: bool,
+    last: datetime | None,
 ) -> Followed:
-    """Look at all customers as of an instant."""
+    """Look at all customers as of an instant; `last` is the last run's, None before the first."""
     rules = definitions.customers
     known = store.customers()
     fresh = new_conversions(leads, known, as_of=as_of)
@@ -58,13 +58,13 @@ def follow(
         warehouse,
         definitions,
         sorted(paying & {*map(str, leads.index)}),
-        now=as_of,
-        before=as_of - timedelta(seconds=window.seconds),
+        instants=_instants(as_of, last, timedelta(seconds=window.seconds)),
     )
-    new = schedule(rules, fresh, as_of=as_of, baseline=baseline)
+    new = schedule(rules, fresh, as_of=as_of, baseline=last is None)
     due = pd.concat([store.check_ins(due_before=as_of, decided=False), _due(new, as_of)], ignore_index=True)
     check_ins = check_in_cases(rules, due, leads.index)
-    drops = drop_cases(rules, use, Calendar(ZoneInfo(definitions.time_zone)), as_of=as_of)
+    calendar = Calendar(ZoneInfo(definitions.time_zone))
+    drops = [] if last is None else drop_cases(rules, use, calendar, as_of=as_of)
     return Followed(
         fresh=fresh,
         records=[*_changed(known, use, leads, as_of=as_of), *_with_use(fresh, use, as_of=as_of)],
@@ -72,6 +72,11 @@ def follow(
         cases=[*check_ins, *drops],
         known=len(paying),
     )
+
+
+def _instants(as_of: datetime, last: datetime | None, span: timedelta) -> dict[str, datetime]:
+    instants = {"now": as_of, "before": as_of - span}
+    return instants if last is None else {**instants, "last_now": last, "last_before": last - span}
 
 
 def new_conversions(leads: pd.DataFrame, customers: pd.DataFrame, *, as_of: datetime) -> list[ConversionRecord]:

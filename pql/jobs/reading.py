@@ -104,16 +104,21 @@ def evaluated(project: Project, reading: Reading, *, cuts: Mapping[str, Sequence
 
 
 def customer_use(
-    warehouse: Warehouse, definitions: Definitions, lead_ids: Sequence[str], *, now: datetime, before: datetime
+    warehouse: Warehouse, definitions: Definitions, lead_ids: Sequence[str], *, instants: Mapping[str, datetime]
 ) -> pd.DataFrame:
-    """The use of customers now and before, by the measure of `customers.use`.
+    """The use of customers at several instants at once, by the measure of `customers.use`.
+
+    Args:
+        warehouse: The usage tables.
+        definitions: For the measure.
+        lead_ids: The customers.
+        instants: The instants by the name of their column.
 
     Returns:
-        Index `lead_id`; `now`, `before` (NaN where not evaluated).
+        Index `lead_id`; one float column an instant, NaN where not evaluated.
     """
     if not lead_ids:
-        return pd.DataFrame({"now": pd.Series(dtype=float), "before": pd.Series(dtype=float)})
+        return pd.DataFrame({name: pd.Series(dtype=float) for name in instants})
     plan = Plan(lead=definitions.lead, items=(PlanItem(name="use", measure=definitions.customers.use),))
-    measured = warehouse.measures(plan, [before, now], lead_ids)
-    used = measured["use"]
-    return pd.DataFrame({"now": used.xs(to_micros(now)), "before": used.xs(to_micros(before))})
+    used = warehouse.measures(plan, sorted({*instants.values()}), lead_ids)["use"]
+    return pd.DataFrame({name: used.xs(to_micros(instant)) for name, instant in instants.items()})

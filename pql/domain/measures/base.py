@@ -165,7 +165,9 @@ def plural(number: float, noun: str) -> str:
 
 
 def plural_noun(noun: str) -> str:
-    """The plural of a plain English noun."""
+    """The plural of a plain English noun; of "chart or query", of both."""
+    if " or " in noun:
+        return " or ".join(plural_noun(part) for part in noun.split(" or "))
     if noun.endswith(("s", "x", "ch", "sh")):
         return noun + "es"
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
