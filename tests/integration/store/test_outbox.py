@@ -42,6 +42,14 @@ def test_a_message_waits_until_it_is_due(store: Store) -> None:
     assert steps(store, T0 + HOUR) == ["m"]
 
 
+def test_a_shadow_is_kept_and_never_leased_nor_does_it_hold_up_others(store: Store) -> None:
+    commit(store, outbox=[message("shadow", shadow=True), message("m")])
+    assert steps(store) == ["m"]
+    commit(store, T0 + HOUR, outbox=[message("shadow")])
+    assert steps(store, T0 + HOUR) == ["m"]  # the same message is not made anew either
+    assert store.outbox_counts()["shadow"] == 1
+
+
 def test_a_message_is_not_sent_once_it_is_no_longer_valid(store: Store) -> None:
     commit(store, outbox=[message("m", valid_until=T0 + HOUR), message("n", "b")])
     assert steps(store, T0 + HOUR) == ["n"]
