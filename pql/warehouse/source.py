@@ -13,7 +13,7 @@ from pql.warehouse.engines import Described, Engine, engine_for
 
 # PostgreSQL's classes of errors that are about the server and not about the statement.
 _SERVER_TROUBLE = ("08", "53", "57", "58")
-_FILE_TROUBLE = ("unable to open", "database is locked", "disk i/o error", "malformed", "not a database")
+_FILE_TROUBLE = ("unable to open", "database is locked", "disk i/o error", "image is malformed", "not a database")
 
 
 class Source:

@@ -143,8 +143,8 @@ class DuckDB(Engine):
         return sa.case((small, seconds), else_=self.from_epoch(self.floor(number)))
 
     def _read_time(self, text: Expr) -> Expr:
-        # A timestamp without a zone takes an offset in the text into account.
-        read = sa.func.epoch_us(sa.try_cast(text, sa.DateTime))
+        # With a zone, since the cast to a mere timestamp drops an offset; the session's zone is UTC.
+        read = sa.func.epoch_us(sa.try_cast(text, sa.DateTime(timezone=True)))
         zoned = sa.func.regexp_matches(text, sa.literal_column(quoted(ZONED_PATTERN)))
         in_utc = read if self.naive_zone.key == "UTC" else sa.case((zoned, read), else_=self.from_wall(read))
         epoch = self.from_epoch(sa.try_cast(text, sa.BigInteger))
@@ -159,7 +159,10 @@ class DuckDB(Engine):
             (_full_match(raw, r"-?[0-9]+\.0+"), sa.func.split_part(raw, sa.literal_column("'.'"), 1)),
             else_=sa.func.json_extract_string(json, pointer),
         )
-        return Column(getattr(sa.func, "try")(value, type_=sa.Text), Kind.TEXT)
+        if column.kind is Kind.TEXT:
+            # Not TRY: what is in it twice is computed before it, outside of its protection.
+            value = sa.case((sa.func.json_valid(column.expr), value))
+        return Column(value, Kind.TEXT)
 
     def trimmed(self, text: Expr) -> Expr:
         # Trimming a set of characters takes a microsecond a text; nearly all begin and end with a visible one.
