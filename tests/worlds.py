@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from pql.config.starter import copy_starter
-
 from pql.app import App, open_app
 from pql.config.settings import DeliverySettings
+from pql.config.starter import copy_starter
 from pql.demo import UNTIL, generate
 
 TO_FILES = DeliverySettings(mode="redirect", redirect={"file": "test"})

@@ -85,7 +85,8 @@ def _deliver_one(courier: Courier, leased: Leased, pacing: Pacing, done: Deliver
         _mark_failure(courier, leased, error, begun, done)
     else:
         now = courier.clock()
-        courier.store.mark_sent(leased, now, receipt.reference, seconds=(now - begun).total_seconds())
+        seconds = (now - begun).total_seconds()
+        courier.store.mark_sent(leased, now, receipt.reference, seconds=seconds, reconciled=receipt.reconciled)
         done.sent += 1
         done.reconciled += receipt.reconciled
         done.references.append(receipt.reference)

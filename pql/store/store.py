@@ -194,7 +194,7 @@ class Store:
         with self._database.reads() as connection:
             return episodes.hysteresis(connection)
 
-    def record_outcome(  # noqa: PLR0917 - it is spoken as a sentence: lead, kind, by whom, when, why, until when
+    def record_outcome(
         self,
         lead_id: str,
         kind: OutcomeKind,
