@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.config.settings import UsageSettings
-from pql.domain.calendar import Calendar
+from pql.domain.calendar import Calendar, OffsetStep
 
 Expr: TypeAlias = sa.ColumnElement[Any]
 
@@ -96,7 +97,7 @@ class Engine(ABC):
     def allow_temporary(self, connection: sa.Connection) -> None:  # noqa: B027 (most allow it anyway)
         """Let the transaction that begins create temporary tables."""
 
-    def refuses_temporary(self, error: sa.exc.DBAPIError) -> bool:
+    def refuses_temporary(self, error: sa.exc.DBAPIError) -> bool:  # noqa: ARG002 (most never do)
         """Whether an error says that this database lets us make no temporary tables."""
         return False
 
@@ -210,7 +211,7 @@ class Engine(ABC):
         """Microseconds on the wall clock of the naive zone as microseconds in UTC; of two, the earlier."""
         if self.naive_zone.key == "UTC":
             return micros
-        steps = Calendar(self.naive_zone).offsets(_HISTORY_STARTS, datetime(2100, 1, 1, tzinfo=UTC))
+        steps = _history(self.naive_zone)
         changes = [
             # Where the clock goes back, the earlier of two readings; where it goes on, as if it had not yet.
             ((before.until or 0) + max(before.offset, after.offset), after.offset)
@@ -220,6 +221,12 @@ class Engine(ABC):
         newest = [(micros >= _whole(at), _whole(offset)) for at, offset in reversed(changes)]
         first = _whole(steps[0].offset)
         return micros - (sa.case(*newest, else_=first) if newest else first)
+
+
+@cache
+def _history(zone: ZoneInfo) -> Sequence[OffsetStep]:
+    # A walk over the days of 120 years; statements ask for it several times each.
+    return Calendar(zone).offsets(_HISTORY_STARTS, datetime(2100, 1, 1, tzinfo=UTC))
 
 
 def _whole(number: int) -> Expr:
