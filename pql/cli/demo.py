@@ -11,7 +11,7 @@ from pql.cli.common import environment, note, say
 if TYPE_CHECKING:
     from pql.jobs.reading import Progress
 
-DAYS = 7
+DAYS = 4
 
 
 def demo(
@@ -21,7 +21,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed makes another company.")] = 7,
     accounts: Annotated[int, typer.Option(min=50, help="How many accounts.")] = 3_400,
 ) -> None:
-    """Make up a company, run the main job over its last week day by day, and show what a rep would get."""
+    """Make up a company, run the main job over its last days, and show what a rep would get."""
     from pql.cli.progress import bars
     from pql.config.starter import copy_starter
     from pql.demo import generate
@@ -74,14 +74,14 @@ def replay(directory: Path, until: datetime, progress: "Progress") -> None:
         clock=lambda: instant,
     )
     try:
-        reports = []
+        reports, sent = [], 0
         for days_ago in range(DAYS, -1, -1):
             instant = until - timedelta(days=days_ago)
-            reports.append(app.run(progress=lambda *_: None))
+            reports.append(app.run())
+            sent += app.deliver().sent
             progress("Running day by day", DAYS - days_ago + 1, DAYS + 1)
-        delivered = app.deliver()
         show_replay(reports, app.store.leads_table(live=True, limit=10))
         folder = app.project.notifiers.file.folder if app.project.notifiers.file else directory
-        say(f"\n{delivered.sent:,} messages, as they would show in Slack and in a mail client: {folder}/index.html")
+        say(f"\n{sent:,} messages, as they would show in Slack and in a mail client: {folder}/index.html")
     finally:
         app.close()

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
@@ -100,8 +100,19 @@ class Condition:
         return met
 
     def met_by(self, value: object) -> bool:
-        """Whether one value meets the condition: `holds` without a frame around it."""
-        return bool(self.holds(pd.Series([value], dtype=object))[0])
+        """Whether one value meets the condition: what `holds` says of it, without a frame around it."""
+        if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN is not itself
+            return self.exists is False
+        if self.exists is False or (self.numeric and not self._bounded(value)):
+            return False
+        return not self._compares_text or self._text_test()(value)
+
+    def _bounded(self, value: object) -> bool:
+        try:
+            number = float(value)  # type: ignore[arg-type]  # what is no number raises
+        except (TypeError, ValueError):
+            return False
+        return bool(self._in_bounds(np.array([number]))[0])
 
     @property
     def _compares_text(self) -> bool:
@@ -127,22 +138,25 @@ class Condition:
         return self._each_holds(pd.Series(distinct))[codes]
 
     def _each_holds(self, values: "pd.Series[Any]") -> BoolArray:
-        folded = values.astype(object).map(fold)
-        met = np.ones(len(values), dtype=bool)
-        if self.equals is not None:
-            met &= folded.eq(fold(self.equals)).to_numpy(dtype=bool)
-        if self.not_equals is not None:
-            met &= folded.ne(fold(self.not_equals)).to_numpy(dtype=bool)
-        if self.among is not None:
-            met &= folded.isin([fold(value) for value in self.among]).to_numpy(dtype=bool)
-        if self.not_among is not None:
-            met &= ~folded.isin([fold(value) for value in self.not_among]).to_numpy(dtype=bool)
-        for pattern in (self._words_pattern, self.matches):
-            if pattern is not None:
-                # Python's own `re`: the pandas method depends on how the column is stored, and warns of groups.
-                search = re.compile(pattern, re.IGNORECASE).search
-                met &= np.array([search(str(value)) is not None for value in values], dtype=bool)
-        return met
+        meets = self._text_test()
+        return np.array([meets(value) for value in values], dtype=bool)
+
+    def _text_test(self) -> Callable[[object], bool]:
+        """The part of the condition that compares texts, with what it compares to folded once."""
+        wanted = [{fold(self.equals)}] if self.equals is not None else []
+        wanted += [set(map(fold, self.among))] if self.among is not None else []
+        refused = {fold(self.not_equals)} if self.not_equals is not None else set()
+        refused |= set(map(fold, self.not_among or ()))
+        written = [pattern for pattern in (self._words_pattern, self.matches) if pattern is not None]
+        searches = [re.compile(pattern, re.IGNORECASE).search for pattern in written]
+
+        def meets(value: object) -> bool:
+            folded = fold(value)
+            if folded in refused or not all(folded in some for some in wanted):
+                return False
+            return all(search(str(value)) for search in searches)
+
+        return meets
 
     @property
     def _words_pattern(self) -> str | None:

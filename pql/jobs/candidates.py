@@ -1,6 +1,6 @@
 """What might be told in a run: episodes, moments, check-ins and drops in use, each with its facts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -120,6 +120,22 @@ def gate_holds(moment: Moment, facts: pd.DataFrame, found: pd.DataFrame) -> np.n
         values = rows[name] if name in rows else pd.Series(None, index=rows.index, dtype=object)
         holds &= condition.holds(values)
     return holds
+
+
+def undecided(cases: Sequence[Case], known: Collection[tuple[str, str, str]], held: Collection[str]) -> list[Case]:
+    """The moments that no run decided on before, or only held back; an occurrence is found again by later runs.
+
+    Args:
+        cases: Moments.
+        known: The occurrences (moment, lead, key) that are remembered.
+        held: The keys of the candidates that are to be decided anew.
+    """
+    return [case for case in cases if occurrence_key(case) not in known or case.candidate.key in held]
+
+
+def occurrence_key(case: Case) -> tuple[str, str, str]:
+    """What makes an occurrence one: its moment, lead and key."""
+    return case.topic, case.candidate.lead_id, str(case.occurrence["key"])
 
 
 def check_in_cases(customers: Customers, due: pd.DataFrame, known_leads: pd.Index) -> list[Case]:

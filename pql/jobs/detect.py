@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from pql.domain.messages import Subject
 from pql.domain.qualification import advance
 from pql.domain.routing import Route
 from pql.errors import PqlError
-from pql.jobs.candidates import Case, episode_cases, moment_cases
+from pql.jobs.candidates import Case, episode_cases, moment_cases, occurrence_key, undecided
 from pql.jobs.compose import Briefing, baseline_alert
 from pql.jobs.customers import closed_by_conversion, follow
 from pql.jobs.reading import Progress, evaluated, read, silent
@@ -26,6 +26,7 @@ from pql.store.records import Committed, OutboxRecord
 from pql.warehouse import Warehouse
 
 JOB = "run"
+HELD_FOR = timedelta(days=2)  # what a rep had no room for is decided anew for so long
 SHOWN = 10  # the best live leads are shown with their reasons after a run
 
 
@@ -127,7 +128,7 @@ def think(tools: Tools, *, as_of: datetime, last: datetime | None, progress: Pro
     progress("Looking for moments", 0, 1)
     cases = [
         *episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation),
-        *moment_cases(warehouse, definitions, evaluation, last=last, as_of=as_of),
+        *_new_moments(tools, evaluation, last=last, as_of=as_of),
         *followed.cases,
     ]
     progress("Looking for moments", 1, 1)
@@ -162,6 +163,13 @@ def _qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.D
         eligible=evaluation.scores["eligible"] & ~pays,
         ineligible_why=evaluation.scores["ineligible_why"].where(~pays, "already a customer"),
     )
+
+
+def _new_moments(tools: Tools, evaluation: Evaluation, *, last: datetime | None, as_of: datetime) -> list[Case]:
+    cases = moment_cases(tools.warehouse, tools.project.definitions, evaluation, last=last, as_of=as_of)
+    held = tools.store.decisions(outcome="held", since=as_of - HELD_FOR, limit=len(cases) + 1_000)
+    known = tools.store.known_occurrences({occurrence_key(case) for case in cases})
+    return undecided(cases, known, {decision.step_key for decision in held})
 
 
 def _messages(

@@ -191,3 +191,26 @@ def test_pydantic_reads_them_as_people_write_them() -> None:
     for kind, written in ((Condition, {"at_least": 6}), (Where, {"event": "x"})):
         read = kind.__get_pydantic_core_schema__(None, None)["function"]["function"]
         assert read(written) == kind.parse(written)
+
+
+@given(
+    st.one_of(st.none(), st.booleans(), st.integers(-20, 20), st.floats(), st.text(max_size=6)),
+    st.sampled_from(
+        [
+            "Pro",
+            {"in": ["pro", 3, True]},
+            {"not": "3"},
+            {"not_in": ["", "x"]},
+            {"at_least": 3},
+            {"between": [0, 5], "not": 4},
+            {"above": 1, "below": 9},
+            {"exists": False},
+            {"exists": True},
+            {"words": ["vp", "3"]},
+            {"matches": "^[a-p]"},
+        ]
+    ),
+)
+def test_one_value_is_judged_as_in_a_column(value: object, written: object) -> None:
+    condition = Condition.parse(written)
+    assert condition.met_by(value) == bool(condition.holds(pd.Series([value], dtype=object))[0])
