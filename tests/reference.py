@@ -5,6 +5,7 @@ It shares no code with the engine but the definitions' own values (durations, co
 
 import json
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -172,10 +173,10 @@ def meets(condition: Condition, value: Any) -> bool:
         condition.not_among is None or not any(map(same, condition.not_among)),
     ]
     for wanted, holds in (
-        (condition.at_least, lambda a, b: a >= b),
-        (condition.at_most, lambda a, b: a <= b),
-        (condition.above, lambda a, b: a > b),
-        (condition.below, lambda a, b: a < b),
+        (condition.at_least, operator.ge),
+        (condition.at_most, operator.le),
+        (condition.above, operator.gt),
+        (condition.below, operator.lt),
     ):
         if wanted is not None:
             checks.append(number is not None and holds(number, wanted))

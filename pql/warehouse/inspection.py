@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pql.domain.conditions import Condition
 from pql.domain.definitions import Definitions
 from pql.domain.measures import Measure
 from pql.domain.measures.function import Function
@@ -13,7 +14,7 @@ from pql.warehouse.engines import Kind
 from pql.warehouse.filters import condition_sql
 from pql.warehouse.inputs import statement_kinds
 from pql.warehouse.members import KEYS
-from pql.warehouse.relations import NEEDED, REQUIRED, Relations
+from pql.warehouse.relations import NEEDED, REQUIRED, Relation, Relations
 from pql.warehouse.source import Source
 
 _PLACE = re.compile(r"^(?P<path>[^:\s]+):(?P<line>\d+): (?P<message>.*)$", re.DOTALL)
@@ -160,18 +161,18 @@ class _Lack:
             hint = f"select it in {known.file.path}, or name another column"
             yield from self._once(path, f"{relation}.{name}", message, hint, "column")
 
-    def of_filter(self, relation: str, conditions: Iterable[tuple[str, object]], path: str) -> Iterable[Finding]:
+    def of_filter(self, relation: str, conditions: Iterable[tuple[str, Condition]], path: str) -> Iterable[Finding]:
         known = self._usable(relation)
         for name, condition in conditions:
             if known is None or not known.has(name):
                 continue
             try:
-                condition_sql(known.engine, condition, known.rows().clean(name), name)  # type: ignore[arg-type]
+                condition_sql(known.engine, condition, known.rows().clean(name), name)
             except SourceMismatch as exc:
                 message, _, hint = str(exc).partition("; ")
                 yield from self._once(path, f"filter {name}", message, hint, "filter")
 
-    def _usable(self, name: str):  # type: ignore[no-untyped-def]
+    def _usable(self, name: str) -> Relation | None:
         if name not in self._relations or f"sql/{name}.sql" in self._broken:
             return None
         return self._relations.get(name)

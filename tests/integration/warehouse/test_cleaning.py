@@ -1,6 +1,7 @@
 """What happens once, at the edge: ids, times, numbers, doubled rows; the same on every engine."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,12 +40,20 @@ def event(account_id: Any, at: Any = NOON - timedelta(hours=1), **more: Any) -> 
     return {"account_id": account_id, "user_id": "u1", "occurred_at": at, "event": "login", **more}
 
 
-def plan(*, lead: Level = Level.ACCOUNT, **measures: Measure) -> Plan:
+def plan(**measures: Measure) -> Plan:
+    return plan_for(Level.ACCOUNT, measures)
+
+
+def plan_for(lead: Level, measures: Mapping[str, Measure]) -> Plan:
     return Plan(lead=lead, items=tuple(PlanItem(name=name, measure=measure) for name, measure in measures.items()))
 
 
-def counted(warehouse: Warehouse, as_of: datetime = NOON, **measures: Measure) -> pd.DataFrame:
-    return warehouse.measures(plan(**measures or {"n": Count(window=MONTH)}), [as_of]).droplevel("as_of")
+def counted(warehouse: Warehouse, **measures: Measure) -> pd.DataFrame:
+    return counted_at(warehouse, NOON, measures or {"n": Count(window=MONTH)})
+
+
+def counted_at(warehouse: Warehouse, as_of: datetime, measures: Mapping[str, Measure]) -> pd.DataFrame:
+    return warehouse.measures(plan_for(Level.ACCOUNT, measures), [as_of]).droplevel("as_of")
 
 
 def test_numeric_ids_become_text_without_a_fraction(database: Database) -> None:
@@ -92,9 +101,7 @@ def test_of_rows_with_one_id_the_earliest_counts_wherever_its_window_lies(databa
 
 
 def test_a_row_at_as_of_is_outside_and_the_one_before_is_inside(database: Database) -> None:
-    database.write(
-        accounts=[account("a")], events=[event("a", NOON), event("a", NOON - timedelta(microseconds=1))]
-    )
+    database.write(accounts=[account("a")], events=[event("a", NOON), event("a", NOON - timedelta(microseconds=1))])
     warehouse = database.open("accounts", "events")
     assert counted(warehouse)["n"].to_dict() == {"a": 1.0}
     assert warehouse.quality(as_of=NOON).count("after_now") == 1
@@ -108,8 +115,11 @@ def test_at_midnight_a_window_is_whole_days(database: Database) -> None:
         events=[event("a", at) for at in (midnight, midnight - before, leap_day, leap_day - before)],
     )
     warehouse = database.open("accounts", "events")
-    measures = {"one": Count(window=Duration.of_days(1)), "two": ActiveDays(window=Duration.of_days(2))}
-    found = counted(warehouse, midnight, **measures).loc["a"]
+    measures: dict[str, Measure] = {
+        "one": Count(window=Duration.of_days(1)),
+        "two": ActiveDays(window=Duration.of_days(2)),
+    }
+    found = counted_at(warehouse, midnight, measures).loc["a"]
     assert (found["one"], found["two"]) == (2.0, 2.0)
 
 
@@ -250,8 +260,8 @@ def test_many_users_in_one_account_are_told_apart(database: Database) -> None:
         accounts=[account("a")],
         events=[event("a", NOON - timedelta(seconds=1 + n % 50), user_id=f"u{n}") for n in range(users)],
     )
-    measures: dict[str, Measure] = {"d": Distinct(of="user_id", window=MONTH), "t": ActiveTime(window=MONTH)}
-    found = counted(database.open("accounts", "events"), **measures).loc["a"]
+    warehouse = database.open("accounts", "events")
+    found = counted(warehouse, d=Distinct(of="user_id", window=MONTH), t=ActiveTime(window=MONTH)).loc["a"]
     assert (found["d"], found["t"]) == (users, 0.0)
 
 
@@ -268,7 +278,7 @@ def test_properties_are_read_from_json_and_what_is_no_json_is_unknown(database: 
         sizes=Distinct(window=MONTH, of="properties.size"),
         never=Distinct(window=MONTH, of="properties.nowhere"),
     ).loc["a"]
-    assert found[["three", "true", "dotted", "sizes", "never"]].tolist() == [2.0, 1.0, 1.0, 1.0, 0.0]
+    assert [found[name] for name in ("three", "true", "dotted", "sizes", "never")] == [2.0, 1.0, 1.0, 1.0, 0.0]
 
 
 def _validates(database: Database) -> bool:
@@ -297,8 +307,7 @@ def test_a_statement_sees_the_instant_and_only_what_lies_before(database: Databa
     measured = warehouse.measures(
         plan(n=Statement(file="sql/measures/n.sql", otherwise=0.0)), [NOON, NOON - timedelta(days=1)]
     )
-    values = measured["n"].unstack("lead_id")
-    assert values.to_numpy().tolist() == [[1.0, 0.0], [2.0, 0.0]]
+    assert measured["n"].tolist() == [1.0, 0.0, 2.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -306,7 +315,10 @@ def test_a_statement_sees_the_instant_and_only_what_lies_before(database: Databa
     [
         ("SELECT account_id, 1 AS value FROM accounts", "does not bind :as_of"),
         ("SELECT account_id FROM accounts WHERE created_at < :as_of", "has no column 'value'"),
-        ("SELECT account_id, 1 AS value FROM events WHERE occurred_at < :as_of", "more than one row for account_id 'a'"),
+        (
+            "SELECT account_id, 1 AS value FROM events WHERE occurred_at < :as_of",
+            "more than one row for account_id 'a'",
+        ),
         ("SELECT nothing FROM accounts WHERE created_at < :as_of", "rejects the SQL"),
     ],
 )
@@ -338,7 +350,7 @@ def test_a_user_may_have_rows_in_several_accounts(database: Database) -> None:
         events=[event("a"), event("b"), event("b", user_id="u2")],
     )
     warehouse = database.open("accounts", "users", "events", lead=Level.USER)
-    measured = warehouse.measures(plan(lead=Level.USER, n=Count(window=MONTH), f=TimeTo(where=Where())), [NOON])
+    measured = warehouse.measures(plan_for(Level.USER, {"n": Count(window=MONTH), "f": TimeTo(where=Where())}), [NOON])
     assert measured.droplevel("as_of")["n"].to_dict() == {"u1": 2.0}
 
 
@@ -350,7 +362,7 @@ def test_without_a_users_relation_the_users_are_those_of_the_events(database: Da
     warehouse = database.open("accounts", "events", lead=Level.USER)
     leads = warehouse.leads(as_of=NOON)
     assert leads[["account_id", "name"]].to_dict("index") == {"u2": {"account_id": "a", "name": "u2"}}
-    measured = warehouse.measures(plan(lead=Level.USER, n=Count(window=MONTH)), [NOON])
+    measured = warehouse.measures(plan_for(Level.USER, {"n": Count(window=MONTH)}), [NOON])
     assert measured["n"].tolist() == [2.0]
 
 
@@ -378,7 +390,9 @@ def test_few_leads_are_measured_as_all_are(database: Database) -> None:
     )
     warehouse = database.open("accounts", "users", "events")
     asked = plan(
-        n=Count(window=MONTH), company=Count(window=MONTH, level=Level.COMPANY), user=Count(window=MONTH, level=Level.USER)
+        n=Count(window=MONTH),
+        company=Count(window=MONTH, level=Level.COMPANY),
+        user=Count(window=MONTH, level=Level.USER),
     )
     everyone = warehouse.measures(asked, [NOON])
     some = warehouse.measures(asked, [NOON], ["a", "c"])

@@ -19,9 +19,14 @@ from tests.integration.warehouse.conftest import Database
 
 # No letters whose lower case and folded case differ (docs/connect.md names them).
 LETTERS = "aAbZéÉÜ 0127.-+eE,日_%'\\\t\u00a0"
-TEXTS = st.one_of(st.text(LETTERS, max_size=5), st.sampled_from(["3", "3.0", "007", "NA", "true", " 7 ", "1e3", "-0.5"]))
+TEXTS = st.one_of(
+    st.text(LETTERS, max_size=5), st.sampled_from(["3", "3.0", "007", "NA", "true", " 7 ", "1e3", "-0.5"])
+)
 NUMBERS = st.one_of(
-    st.integers(-5, 200), st.floats(-5, 5), st.sampled_from([3, 3.0, 0.1, 1e15, -0.0, 2.5]), st.integers(-(2**40), 2**40)
+    st.integers(-5, 200),
+    st.floats(-5, 5),
+    st.sampled_from([3, 3.0, 0.1, 1e15, -0.0, 2.5]),
+    st.integers(-(2**40), 2**40),
 )
 SCALARS = st.one_of(TEXTS, NUMBERS, st.booleans())
 BOUNDS = st.one_of(st.none(), st.sampled_from([-1.0, 0.0, 2.5, 3.0, 7.0, 1000.0]))
@@ -93,7 +98,9 @@ def test_a_filter_means_in_sql_what_it_means_in_python(
     given_conditions = data.draw(st.lists(CONDITIONS, min_size=1, max_size=6))
     rows = _rows(source, values, sql_type)
     column = Column(rows.c.x, column_kind)
-    met = [condition_sql(source.engine, condition, column).label(f"c{n}") for n, condition in enumerate(given_conditions)]
+    met = [
+        condition_sql(source.engine, condition, column).label(f"c{n}") for n, condition in enumerate(given_conditions)
+    ]
     frame = source.fetch(sa.select(rows.c.n, *met), "the test").sort_values("n")
     series = pd.Series(values, dtype=object if kind != "number" else "float64")
     for number, condition in enumerate(given_conditions):
@@ -104,7 +111,7 @@ def test_a_filter_means_in_sql_what_it_means_in_python(
 def _rows(source: Source, values: list[Any], sql_type: str) -> Any:
     """The values as a subquery."""
     kind = {"text": sa.Text, "bigint": sa.BigInteger, "double precision": sa.Double, "boolean": sa.Boolean}[sql_type]
-    selects = [
+    selects: list[Any] = [
         sa.select(sa.literal(number).label("n"), sa.cast(sa.literal(value, kind), kind).label("x"))
         if source.engine.name != "sqlite"
         else sa.select(sa.literal(number).label("n"), sa.literal(value, kind).label("x"))

@@ -1,7 +1,7 @@
 """Every measure kind on every engine, against a computation in plain Python."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,9 +28,9 @@ from pql.domain.measures.total import Sum
 from pql.domain.measures.trend import Trend
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
-from pql.domain.plan import OccurrenceDecay, Plan, PlanItem
+from pql.domain.plan import Plan, PlanItem
 from tests.integration.warehouse.conftest import Database
-from tests.reference import Usage, measure_value, usable
+from tests.reference import Usage, measure_value
 
 DAYS = Duration.of_days
 PAYWALL = Where.parse({"event": "paywall"})
@@ -184,9 +184,10 @@ def known_at(usage: Usage, until: datetime) -> Usage:
 
 def assert_equal_to_reference(frame: pd.DataFrame, usage: Usage, level: str, instants: Sequence[datetime]) -> None:
     known = known_at(usage, max(instants))
+    rows: Any = frame.to_dict("index")
     for as_of in instants:
         for key in known.keys(level):
-            row = frame.loc[(to_micros(as_of), key)]
+            row: Mapping[str, Any] = rows[(to_micros(as_of), key)]
             for name, measure in MEASURES.items():
                 expected = measure_value(known, measure, level, key, as_of)
                 assert_same(row[name], expected, f"{name} of {level} {key} at {as_of.isoformat()}")

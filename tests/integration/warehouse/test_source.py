@@ -37,10 +37,11 @@ PLAN = Plan(
 def test_a_write_is_refused(database: Database) -> None:
     database.write(accounts=[account("a")], events=[])
     source = Source(database.project("accounts").usage)
-    with pytest.raises(SourceMismatch), source.asking("the test") as connection:
-        connection.execute(sa.text("INSERT INTO accounts (account_id) VALUES ('b')"))
-        connection.commit()
+    insert = sa.text("INSERT INTO accounts (account_id) VALUES ('b') RETURNING account_id")
+    with pytest.raises(SourceMismatch):
+        source.fetch(insert, "the test")
     source.close()
+    assert len(database.open("accounts").leads(as_of=NOON)) == 1
 
 
 def test_reading_leaves_no_table_behind(database: Database) -> None:
