@@ -22,8 +22,8 @@ FEATURES = (
 )  # fmt: skip
 LOCKED = ("forecasts", "automation", "single_sign_on", "permissions")
 TRIAL_DAYS = 14.0
-FREE_SEATS = np.array([5, 10, 15, 25, 50, 100, 200, 300])
-FREE_PROJECTS = 6
+FREE_SEATS = np.array([6, 12, 20, 30, 50, 100, 200, 300])
+FREE_PROJECTS = 10
 _OCCASIONS = ("paywalls", "seat_walls", "project_walls", "prices", "projects", "credits", "integrations")
 
 
@@ -85,8 +85,8 @@ class Simulation:
         self.seat_limit = FREE_SEATS[np.searchsorted(FREE_SEATS[:-1], accounts.size)]
         self.trial_from, self.trial_until = _trials(accounts, days, self.rng)
         self.paid_from, self.paid_until = self._old_customers(), np.full(n, np.inf)
-        self.asked = 1.1 * heat(touches, DEMO, n, days, 7.0) + 0.55 * heat(touches, WEBINAR, n, days, 10.0)
-        self.asked += 0.2 * heat(touches, WHITE_PAPER, n, days, 7.0)
+        self.asked = 1.6 * heat(touches, DEMO, n, days, 14.0) + 0.7 * heat(touches, WEBINAR, n, days, 21.0)
+        self.asked += 0.3 * heat(touches, WHITE_PAPER, n, days, 14.0)
         self.vigour = np.zeros((n, days))
         self.occasions = {name: np.zeros((n, days), dtype=np.int64) for name in _OCCASIONS}
         self.old_projects = np.where(accounts.created < 0, np.minimum(self.rng.poisson(2.0, n), FREE_PROJECTS), 0)
@@ -137,10 +137,10 @@ class Simulation:
         rng, latents = self.rng, self.latents
         today = {name: table[:, day] for name, table in self.occasions.items()}
         busy = np.minimum(activity, 4.0)
-        today["paywalls"][:] = rng.poisson(0.055 * busy * np.exp(0.5 * latents.intent) * unpaid)
+        today["paywalls"][:] = rng.poisson(0.032 * busy * np.exp(0.5 * latents.intent) * unpaid)
         full = unpaid & (self.seats[:, day] >= self.seat_limit)
         today["seat_walls"][:] = rng.poisson(0.03 * busy * np.exp(0.4 * latents.spirit) * full)
-        tries = rng.poisson(0.05 * busy * np.exp(0.3 * latents.depth))
+        tries = rng.poisson(0.04 * busy * np.exp(0.3 * latents.depth))
         room = np.where(unpaid, np.maximum(FREE_PROJECTS - self.projects, 0), tries)
         today["projects"][:] = np.minimum(tries, room)
         today["project_walls"][:] = np.maximum(tries - room, 0)
@@ -173,16 +173,16 @@ class Simulation:
             + 0.3 * latents.depth
             + 0.2 * latents.spirit
             + 0.6 * np.maximum(full - 0.6, 0) / 0.4
-            + 0.45 * np.minimum(self.walls, 3)
+            + 0.55 * np.minimum(self.walls, 3)
             + 0.5 * np.minimum(self.looks, 3)
             + 0.4 * np.minimum(self.spent, 2)
             + 0.15 * np.minimum(self.linked, 4)
-            + np.minimum(self.asked[:, day], 2.0)
+            + np.minimum(self.asked[:, day], 2.5)
             + 0.5 * on_trial
             + 0.7 * ending
         )
         awake = (self.use > 0.02) & self.accounts.ordinary & (self.paid_from > day)
-        chance = np.where(awake & unpaid, (1.05e-4 * np.exp(pull)).clip(0, 0.12), 0.0)
+        chance = np.where(awake & unpaid, (1.15e-4 * np.exp(pull)).clip(0, 0.12), 0.0)
         self.log_survival += np.log1p(-chance)
         buys = self.rng.random(len(chance)) < chance
         moment = np.maximum(day + 0.3 + 0.4 * self.rng.random(len(chance)), self.accounts.created + 0.01)

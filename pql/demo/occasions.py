@@ -162,17 +162,17 @@ def _syncs(scope: Scope, course: Course) -> Log:
 
 
 def _calls(scope: Scope, accounts: Accounts, course: Course) -> Log:
-    """Calls of the API, summed up by the gateway four times a day."""
+    """Calls of the API, summed up by the gateway twice a day."""
     rng = scope.rng("calls")
     uses = (rng.random(len(accounts)) < 0.22) & (accounts.kind != Kind.STAFF)
-    volume = rng.lognormal(4.6, 1.0, len(accounts))
+    volume = rng.lognormal(5.3, 1.0, len(accounts))
     account, day = np.nonzero((course.vigour > 0.05) & uses[:, None])
-    account, day = np.repeat(account, 4), np.repeat(day, 4)
-    quarter = np.arange(len(account)) % 4
+    account, day = np.repeat(account, 2), np.repeat(day, 2)
+    half = np.arange(len(account)) % 2
     level: Floats = volume[account] * course.vigour[account, day] * rng.lognormal(0, 0.4, len(account))
     return Log.of(
         account=account,
-        at=scope.micros(day + 0.2 + 0.25 * quarter),
+        at=scope.micros(day + 0.4 + 0.5 * half),
         action=action("api_called"),
         module=-1,
         amount=np.ceil(level),

@@ -46,7 +46,7 @@ def visit(scope: Scope, members: Members, course: Course) -> Sessions:
     hour = np.where(rng.random(len(member)) < 0.012, rng.normal(23.7, 0.25, len(member)), hour.clip(5.5, 22.5))
     begin = midnights(scope)[members.zone[member], day] + np.round(hour * 3600).astype(np.int64) * SECOND
     begin = np.maximum(begin, scope.micros(members.joined[member]))
-    length = 2 + np.floor(rng.lognormal(1.75, 0.75, len(member))).astype(np.int64)
+    length = 2 + np.floor(rng.lognormal(1.66, 0.75, len(member))).astype(np.int64)
     return Sessions(
         account=members.account[member], member=member, day=day, begin=begin, length=np.minimum(length, _MOST_EVENTS)
     )

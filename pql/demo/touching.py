@@ -12,8 +12,8 @@ from pql.demo.scope import Bools, Floats, Ints, Scope
 TOUCHES: tuple[tuple[str, float, float], ...] = (
     ("nl_click", 0.009, 0.0),
     ("wp_download", 0.0040, 0.35),
-    ("webinar_attended", 0.0022, 0.7),
-    ("demo_form", 0.0007, 1.1),
+    ("webinar_attended", 0.0026, 0.7),
+    ("demo_form", 0.0009, 1.1),
 )
 NEWSLETTER, WHITE_PAPER, WEBINAR, DEMO = range(4)
 _BEFORE_DAYS = 90.0
@@ -45,9 +45,11 @@ def _of_kind(scope: Scope, accounts: Accounts, kind: int, rng: np.random.Generat
     wanted = np.where(accounts.ordinary, rate * np.exp(follows * accounts.latents.intent), 0.0)
     account = np.repeat(np.arange(len(accounts)), rng.poisson(wanted * span))
     day = rng.random(len(account)) * span - _BEFORE_DAYS
-    # Newsletters reach a company's people long before they sign up; the rest comes with the sign-up.
-    known = np.full(len(account), True) if kind == NEWSLETTER else day > accounts.created[account] - 10
-    return account[known], day[known], np.full(int(known.sum()), kind)
+    # Newsletters reach people long before they sign up; the rest comes with the sign-up, as long as they care.
+    if kind == NEWSLETTER:
+        return account, day, np.full(len(account), kind)
+    awake = (day > accounts.created[account] - 10) & (day < accounts.latents.awake_until[account])
+    return account[awake], day[awake], np.full(int(awake.sum()), kind)
 
 
 def _who(members: Members, account: Ints, day: Floats, rng: np.random.Generator) -> Ints:
