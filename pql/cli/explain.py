@@ -16,8 +16,9 @@ def explain(
     """Show each measure, verdict, point, criterion, grade, episode and message of a lead."""
     from pql.cli.explained import show_explained
 
+    instant = read_instant(as_of) if as_of else None
     with opened(project) as app:
-        explained = app.explain(lead, as_of=read_instant(as_of) if as_of else None)
+        explained = app.explain(lead, as_of=instant)
     if as_json:
         print_json(explained)
     else:

@@ -17,8 +17,9 @@ def run(
     from pql.cli.progress import bars
     from pql.cli.report import report_json, show_report
 
+    instant = read_instant(as_of) if as_of else None
     with opened(project) as app, bars() as progress:
-        report = app.run(as_of=read_instant(as_of) if as_of else None, dry_run=dry_run, progress=progress)
+        report = app.run(as_of=instant, dry_run=dry_run, progress=progress)
     if as_json:
         print_json(report_json(report))
     else:

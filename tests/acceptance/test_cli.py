@@ -1,0 +1,191 @@
+"""The commands, as a user runs them: in a process of their own."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pql.demo import UNTIL
+from tests.worlds import make_world
+
+
+def pql(*arguments: str, cwd: Path, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pql", *arguments],
+        cwd=cwd,
+        env={**os.environ, **(environ or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def instant(days_ago: int) -> str:
+    return (UNTIL - timedelta(days=days_ago)).isoformat()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("cli") / "project")
+
+
+@pytest.fixture(scope="module")
+def ran(project: Path) -> Path:
+    done = pql("run", "--as-of", instant(0), cwd=project)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def live_lead(project: Path) -> str:
+    with sqlite3.connect(project / "var" / "state.db") as connection:
+        rows = connection.execute("SELECT lead_id FROM qualifications WHERE status = 'open' LIMIT 1").fetchall()
+    return str(rows[0][0])
+
+
+COMMANDS = (
+    *("init", "check", "demo", "run", "deliver", "serve", "explain", "leads", "customers", "notifications"),
+    *("claim", "snooze", "reject", "won", "lost", "pause", "resume", "migrate", "version"),
+)
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = pql("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [name for name in COMMANDS if f" {name} " not in done.stdout] == []
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    heavy = ("pandas", "numpy", "sqlalchemy", "pydantic", "duckdb")
+    code = f"import sys, pql.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_wrong_usage_is_exit_2(tmp_path: Path) -> None:
+    assert pql("run", "--as-of", "yesterday", cwd=tmp_path).returncode == 2
+    assert pql("no-such-command", cwd=tmp_path).returncode == 2
+
+
+def test_a_folder_that_is_no_project_is_told_so(tmp_path: Path) -> None:
+    done = pql("run", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "config/pql.yml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_init_makes_a_project_without_problems(tmp_path: Path) -> None:
+    assert pql("init", "mine", cwd=tmp_path).returncode == 0
+    done = pql("check", "--no-source", cwd=tmp_path / "mine")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "mode: off" in (tmp_path / "mine" / "config" / "pql.yml").read_text(encoding="utf-8")
+
+
+def test_init_refuses_a_folder_with_a_project_in_it(project: Path) -> None:
+    done = pql("init", str(project), cwd=project)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_check_finds_nothing_in_the_starter_with_its_database(project: Path) -> None:
+    done = pql("check", cwd=project)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout
+
+
+def test_check_names_file_line_and_column_and_exits_1(project: Path, tmp_path: Path) -> None:
+    assert pql("init", "mine", cwd=tmp_path).returncode == 0
+    file = tmp_path / "mine" / "signals" / "feature_breadth.yml"
+    file.write_text(file.read_text(encoding="utf-8").replace("window:", "windw:"), encoding="utf-8")
+    done = pql("check", "--no-source", cwd=tmp_path / "mine")
+    assert done.returncode == 1
+    assert done.stdout.startswith("signals/feature_breadth.yml:")
+    assert "did you mean 'window'" in done.stdout
+
+
+def test_results_go_to_stdout_and_json_is_json(ran: Path) -> None:
+    for command in (["leads"], ["customers"], ["notifications"], ["explain", live_lead(ran)]):
+        done = pql(*command, "--json", cwd=ran)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
+        assert pql(*command, cwd=ran).stdout
+
+
+def test_a_run_again_is_a_no_op_and_says_so(ran: Path) -> None:
+    done = pql("run", "--as-of", instant(0), cwd=ran)
+    assert done.returncode == 0
+    assert "nothing to do" in done.stdout
+
+
+def test_an_earlier_run_is_refused_with_what_to_do(ran: Path) -> None:
+    done = pql("run", "--as-of", instant(1), cwd=ran)
+    assert done.returncode == 1
+    assert "--dry-run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_explain_of_an_unknown_lead_says_what_to_do(ran: Path) -> None:
+    done = pql("explain", "no such lead anywhere", cwd=ran)
+    assert done.returncode == 1
+    assert "pql leads" in done.stderr or "give the id" in done.stderr
+
+
+def test_a_lead_is_claimed_snoozed_and_lost_by_its_rep(ran: Path) -> None:
+    lead = live_lead(ran)
+    for command, said in (
+        (["claim", lead], "holds"),
+        (["snooze", lead, "--for", "3 days"], "nooze"),
+        (["lost", lead, "--reason", "no budget"], "ost"),
+    ):
+        done = pql(*command, "--by", "mia.berg@plotline.test", cwd=ran)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+    done = pql("claim", lead, "--by", "mia.berg@plotline.test", cwd=ran)
+    assert done.returncode == 1
+    assert pql("snooze", lead, "--by", "x@plotline.test", "--for", "soon", cwd=ran).returncode == 2
+
+
+def test_pause_and_resume_are_said(ran: Path) -> None:
+    assert "paused" in pql("pause", "--by", "mia", cwd=ran).stdout
+    assert pql("resume", cwd=ran).returncode == 0
+
+
+def test_migrate_of_a_current_database_does_nothing(ran: Path) -> None:
+    assert "up to date" in pql("migrate", cwd=ran).stdout
+
+
+def test_serve_runs_the_jobs_and_stops_on_sigterm(project: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pql", "serve"],
+        cwd=project,
+        env={**os.environ, "PQL_STATE_URL": f"sqlite:///{tmp_path}/state.db"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for _ in range(600):
+            if (tmp_path / "state.db").exists() and runs_done(tmp_path / "state.db"):
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert '"action": "stopped"' in said
+    assert runs_done(tmp_path / "state.db")
+
+
+def runs_done(file: Path) -> bool:
+    with sqlite3.connect(file) as connection:
+        try:
+            return bool(connection.execute("SELECT count(*) FROM runs WHERE status = 'done'").fetchone()[0])
+        except sqlite3.OperationalError:
+            return False
