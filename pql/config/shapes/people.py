@@ -127,7 +127,7 @@ class CustomersFile(Shape):
     )
     use: MeasureIn = Field(description="The measure by which use now is compared with use before; as in a signal.")
     drop: Annotated[Ratio, Field(gt=0)] = Field(description="The share of use lost (0 to 1) that alarms.")
-    drop_from: float = Field(default=0.0, ge=0, description="Less use than this before is too little to speak of a drop.")
+    drop_from: float = Field(default=0.0, ge=0, description="Less use before is too little to speak of a drop.")
     drop_cooldown: Duration = Field(default=Duration.of_days(30), description="After an alarm, no other for so long.")
     success_fallback: Email = Field(description="Who is told where the account names no success owner.")
     check_ins: Annotated[
