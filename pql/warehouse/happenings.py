@@ -124,9 +124,11 @@ def _kept(source: Source, relation: Relation, id_column: str, twice: Any, users:
     """Of the rows with one id the one that counts: the earliest that has a time and an account."""
     rows, engine = relation.rows(), relation.engine
     id_text, at = rows.clean(id_column).expr, engine.micros(rows.column("occurred_at"))
-    unknown: Expr = rows.clean("account_id").expr.is_(None)
+    usable = [rows.clean("account_id").expr.is_not(None)]
     if users is not None:
-        unknown &= rows.clean("user_id").expr.not_in(_members(users))
+        usable.append(rows.clean("user_id").expr.in_(_members(users)))
+    # A CASE, since what is asked of a null is null, and engines put nulls at different ends.
+    unknown = sa.case(*((known, sa.literal_column("0")) for known in usable), else_=sa.literal_column("1"))
     number = sa.func.row_number().over(
         partition_by=id_text, order_by=[at.is_(None), unknown, at, *tie_order(engine, rows)]
     )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial as partial_of
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
-from pql.domain.calendar import Calendar
+from pql.domain.calendar import Calendar, to_micros
 from pql.domain.conditions import Where
 from pql.domain.partials import Aggregate, Level, Partial, PartialInput, SpanRule
 from pql.warehouse.engines import Engine, Expr
@@ -21,6 +20,8 @@ from pql.warehouse.slices import MICRO, PAUSE_MICROS, Facts, Slicer, flag, slice
 from pql.warehouse.source import Source
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+# A SELECT of slices, and the types of its columns.
+Sliced: TypeAlias = tuple[sa.Select[Any], list[sa.Column[Any]]]
 
 # What can be had over all of the past without cutting it into days.
 _LIGHT = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.FIRST, Aggregate.LAST})
@@ -104,15 +105,15 @@ class Measuring:
         every = task.all_inputs()
         light = [source for source in every if self._is_light(source)]
         heavy = [source for source in every if not self._is_light(source)]
-        if any(self._start(source.span) is None for source in heavy):
+        if any(self.start(source.span) is None for source in heavy):
             # The whole past is staged anyway.
             light, heavy = [], every
         return task.only(light), task.only(heavy)
 
     def _is_light(self, source: PartialInput) -> bool:
-        return source.partial.aggregate in _LIGHT and self._start(source.span) is None
+        return source.partial.aggregate in _LIGHT and self.start(source.span) is None
 
-    def _start(self, rule: SpanRule) -> datetime | None:
+    def start(self, rule: SpanRule) -> datetime | None:
         """The earliest start of a span over all instants; None: the beginning."""
         starts = [rule.bounds(self.calendar, instant).start for instant in self.instants]
         known = [start for start in starts if start is not None]
@@ -152,7 +153,7 @@ class Measuring:
 
     def _earliest(self, task: Task) -> datetime | None:
         every = task.all_inputs()
-        starts = [self._start(source.span) for source in every]
+        starts = [self.start(source.span) for source in every]
         known = [start for start in starts if start is not None]
         if not known or len(known) < len(starts):
             return None
@@ -204,91 +205,86 @@ class _Work:
         """The inputs with the slices that they are made of; distinct values and active time have their own."""
         plain = {source: label for source, label in inputs.items() if source.partial.aggregate not in _OWN_SLICES}
         if plain:
-            yield plain, self._kept((base,), lambda: self._plain(base))
+            uses = self._uses(base, lambda partial: partial.aggregate not in _OWN_SLICES)
+            yield plain, self._kept((base,), len(uses), lambda: self._plain(base))
         for source, label in inputs.items():
-            partial = source.partial
-            if partial.aggregate in _OWN_SLICES:
-                make = self._values if partial.aggregate is Aggregate.DISTINCT else self._active
-                made = self._kept((base, partial), partial_of(make, base, partial))
-                yield {source: label}, made
+            if source.partial.aggregate in _OWN_SLICES:
+                yield {source: label}, self._own(base, source.partial)
 
-    def _kept(self, what: tuple[object, ...], make: Callable[[], tuple[sa.Select[Any], list[sa.Column[Any]]]]) -> Any:
+    def _own(self, base: Level, partial: Partial) -> Any:
+        make = self._values if partial.aggregate is Aggregate.DISTINCT else self._active
+        uses = self._uses(base, lambda other: other == partial)
+        return self._kept((base, partial), len(uses), lambda: make(base, partial, self._bounds(uses)))
+
+    def _kept(self, what: tuple[object, ...], uses: int, make: Callable[[], Sliced]) -> Any:
+        """Slices, in a table of their own if they are used more than once."""
         if what not in self._slices:
             select, columns = make()
             name = f"slices_{len(self._slices)}"
-            is_table = isinstance(self._stage, sa.Table)
-            # What is asked for once is not worth a table; what is not staged is read once for each level.
-            once = not is_table and self._spans_of(what) < 2
-            kept = select.subquery(name) if once else self._measuring.keep(name, columns, select)
+            kept = select.subquery(name) if uses == 1 else self._measuring.keep(name, columns, select)
             self._slices[what] = kept
         return self._slices[what]
 
-    def _spans_of(self, what: tuple[object, ...]) -> int:
-        base = what[0]
-        return len(
-            {
-                (level, source.span)
-                for level, inputs in self._task.inputs.items()
-                for source in inputs
-                if _base(level) is base
-            }
-        )
+    def _uses(self, base: Level, wanted: Callable[[Partial], bool]) -> set[tuple[Level, SpanRule]]:
+        """The levels and spans for which some partials are asked."""
+        return {
+            (level, source.span)
+            for level, inputs in self._task.inputs.items()
+            for source in inputs
+            if _base(level) is base and wanted(source.partial)
+        }
 
-    def _key(self, base: Level) -> Expr:
-        key: Expr = self._stage.c[KEYS[base]]
-        return key
+    def _bounds(self, uses: set[tuple[Level, SpanRule]]) -> "_Bounds":
+        rules = {rule for _, rule in uses}
+        starts = [self._measuring.start(rule) for rule in rules]
+        known = [to_micros(start) for start in starts if start is not None]
+        lo = min(known) if len(known) == len(starts) else None
+        if len(rules) > 1 or len(self._measuring.instants) > 1:
+            return _Bounds(lo, None)
+        span = next(iter(rules)).bounds(self._measuring.calendar, self._measuring.instants[0])
+        return _Bounds(lo, to_micros(span.end))
 
-    def _cut(self, base: Level) -> tuple[list[Expr], list[sa.Column[Any]]]:
-        """What makes a slice: the key, the day (where rows are staged), the part between instants."""
-        stage = self._stage
-        days = [stage.c.day] if "day" in stage.c else []
-        cut = [self._key(base).label("key"), *days, stage.c.part]
-        types = [sa.Column("key", sa.Text), *(sa.Column(column.name, sa.Integer) for column in cut[1:])]
-        return cut, types
-
-    def _plain(self, base: Level) -> tuple[sa.Select[Any], list[sa.Column[Any]]]:
+    def _plain(self, base: Level) -> Sliced:
         inputs = {
             source: None
             for level, wanted in self._task.inputs.items()
             for source in wanted
             if _base(level) is base and source.partial.aggregate not in _OWN_SLICES
         }
-        cut, types = self._cut(base)
+        stage = self._stage
+        # What makes a slice: the key, the day (where rows are staged), and the part between instants.
+        cut = [stage.c[KEYS[base]], *([stage.c.day] if "day" in stage.c else []), stage.c.part]
+        labelled_cut = [cut[0].label("key"), *cut[1:]]
         facts = slice_columns(inputs, self._facts, self._stage)
         labelled = [expr.label(name) for name, expr in facts.items()]
-        select = sa.select(*cut, sa.func.min(self._stage.c.at_micros).label("at_micros"), *labelled)
-        select = select.where(self._key(base).is_not(None)).group_by(*self._bare(base))
-        return select, [*types, *(sa.Column(name, sa.BigInteger) for name in ("at_micros", *facts))]
+        select = sa.select(*labelled_cut, sa.func.min(stage.c.at_micros).label("at_micros"), *labelled)
+        select = select.where(cut[0].is_not(None)).group_by(*cut)
+        return select, [*_types(labelled_cut), *(sa.Column(name, sa.BigInteger) for name in ("at_micros", *facts))]
 
-    def _values(self, base: Level, partial: Partial) -> tuple[sa.Select[Any], list[sa.Column[Any]]]:
-        value = self._stage.c[self._facts.texts[str(partial.of)]]
-        cut, types = self._cut(base)
-        select = sa.select(*cut, value.label("value"), sa.func.min(self._stage.c.at_micros).label("at_micros"))
-        select = select.where(self._key(base).is_not(None), value.is_not(None), *self._passing(partial.where))
-        select = select.group_by(*self._bare(base), value)
-        return select, [*types, sa.Column("value", sa.Text), sa.Column("at_micros", sa.BigInteger)]
+    def _values(self, base: Level, partial: Partial, bounds: "_Bounds") -> Sliced:
+        stage, value = self._stage, self._stage.c[self._facts.texts[str(partial.of)]]
+        # With one span at one instant a value counts once, on whatever day.
+        cut = [stage.c[KEYS[base]], *([] if bounds.only else [stage.c.day, stage.c.part])]
+        labelled = [cut[0].label("key"), *cut[1:]]
+        select = sa.select(*labelled, value.label("value"), sa.func.min(stage.c.at_micros).label("at_micros"))
+        select = select.where(cut[0].is_not(None), value.is_not(None), *self._passing(partial.where))
+        select = select.where(*bounds.conditions(stage.c.at_micros)).group_by(*cut, value)
+        return select, [*_types(labelled), sa.Column("value", sa.Text), _at_column()]
 
-    def _active(self, base: Level, partial: Partial) -> tuple[sa.Select[Any], list[sa.Column[Any]]]:
-        stage = self._stage
-        before = sa.func.lag(stage.c.at_micros).over(
-            partition_by=[stage.c.account_id, stage.c.user_id], order_by=stage.c.at_micros
-        )
-        wanted = [stage.c[KEYS[base]], stage.c.day, stage.c.part, stage.c.at_micros]
-        gaps = sa.select(*dict.fromkeys(wanted), (stage.c.at_micros - before).label("gap"))
+    def _active(self, base: Level, partial: Partial, bounds: "_Bounds") -> Sliced:
+        stage, of_user = self._stage, (self._stage.c.account_id, self._stage.c.user_id)
+        before = sa.func.lag(stage.c.at_micros).over(partition_by=of_user, order_by=stage.c.at_micros)
+        wanted = dict.fromkeys([stage.c[KEYS[base]], stage.c.day, stage.c.part, stage.c.at_micros])
+        gaps = sa.select(*wanted, (stage.c.at_micros - before).label("gap"))
         gaps = gaps.where(stage.c.user_id.is_not(None), *self._passing(partial.where))
-        rows = gaps.subquery()
-        key = rows.c[KEYS[base]]
+        # A gap belongs to its later row, so what happened in the pause before the first row is needed too.
+        rows = gaps.where(*bounds.conditions(stage.c.at_micros, early=PAUSE_MICROS)).subquery()
+        cut = [rows.c[KEYS[base]], *([] if bounds.only else [rows.c.day, rows.c.part])]
+        labelled = [cut[0].label("key"), *cut[1:]]
         active = sa.cast(sa.func.sum(rows.c.gap), sa.BigInteger).label("active")
-        select = sa.select(
-            key.label("key"), rows.c.day, rows.c.part, active, sa.func.min(rows.c.at_micros).label("at_micros")
-        )
-        select = select.where(rows.c.gap <= PAUSE_MICROS).group_by(key, rows.c.day, rows.c.part)
-        types = self._cut(base)[1]
-        return select, [*types, sa.Column("active", sa.BigInteger), sa.Column("at_micros", sa.BigInteger)]
-
-    def _bare(self, base: Level) -> list[Expr]:
-        cut = self._cut(base)[0]
-        return [self._key(base), *cut[1:]]
+        select = sa.select(*labelled, active, sa.func.min(rows.c.at_micros).label("at_micros"))
+        select = select.where(rows.c.gap <= PAUSE_MICROS, *bounds.conditions(rows.c.at_micros)).group_by(*cut)
+        return select, [*_types(labelled), sa.Column("active", sa.BigInteger), _at_column()]
 
     def _passing(self, where: Where) -> list[Expr]:
         passes = flag(self._stage, self._facts, where)
@@ -310,6 +306,35 @@ class _Work:
         select = sa.select(spans.c.as_of, key.label("key"), *labelled).select_from(joined).group_by(spans.c.as_of, key)
         frame = self._measuring.source.fetch(select, self._measuring.usable.relation.file.path)
         return _scattered(frame, inputs, grid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What bounds the rows of some spans.
+
+    Args:
+        lo: Microseconds; None: nothing.
+        hi: Exclusive; given only where there is but one span, at one instant.
+    """
+
+    lo: int | None
+    hi: int | None
+
+    @property
+    def only(self) -> bool:
+        return self.hi is not None
+
+    def conditions(self, at: Expr, *, early: int = 0) -> list[Expr]:
+        lower = [] if self.lo is None else [at >= self.lo - early]
+        return lower if self.hi is None else [*lower, at < self.hi]
+
+
+def _types(cut: Sequence[Expr]) -> list[sa.Column[Any]]:
+    return [sa.Column("key", sa.Text), *(sa.Column(str(part.key), sa.Integer) for part in cut[1:])]
+
+
+def _at_column() -> sa.Column[Any]:
+    return sa.Column("at_micros", sa.BigInteger)
 
 
 def _base(level: Level) -> Level:

@@ -100,6 +100,22 @@ def test_of_rows_with_one_id_the_earliest_counts_wherever_its_window_lies(databa
     assert warehouse.quality(as_of=NOON).count("duplicates") == 2
 
 
+def test_of_rows_with_one_id_those_that_cannot_be_used_do_not_count_as_the_earliest(database: Database) -> None:
+    earlier = NOON - timedelta(days=2)
+    database.write(
+        accounts=[account("a")],
+        users=[{"user_id": "u1", "account_id": "a"}, {"user_id": "u2", "account_id": None}],
+        events=[
+            event(None, earlier, event_id="1", user_id=None),
+            event(None, earlier, event_id="1", user_id="u2"),
+            event("a", event_id="1"),
+            event(None, event_id="2"),
+            event(None, earlier, event_id="2", user_id=None),
+        ],
+    )
+    assert counted(database.open("accounts", "users", "events"))["n"].to_dict() == {"a": 2.0}
+
+
 def test_a_row_at_as_of_is_outside_and_the_one_before_is_inside(database: Database) -> None:
     database.write(accounts=[account("a")], events=[event("a", NOON), event("a", NOON - timedelta(microseconds=1))])
     warehouse = database.open("accounts", "events")
