@@ -83,44 +83,57 @@ def generate(
     """
     scope = Scope(seed=seed, accounts=accounts, days=days, until=until)
     tell = progress or (lambda _done, _all: None)
-    world = sign_ups(scope)
-    members = join(scope, world)
-    tell(1, _STEPS)
-    touches = touch(scope, world, members)
-    course = run_course(scope, world, members, touches)
-    tell(2, _STEPS)
-    sessions = visit(scope, members, course)
-    clicks = click(scope, world, course, sessions)
-    tell(3, _STEPS)
-    recorded = record(scope, world, Log.concat([clicks, happen(scope, world, members, course, sessions)]))
-    tell(4, _STEPS)
-    billing = bill(scope, world, members, course)
-    frames = {
-        "workspaces": tables.workspaces(scope, world, billing),
-        "people": tables.people(scope, world, members),
-        "activity": tables.activity(world, recorded),
-        "subscriptions": billing.subscriptions,
-        "limits": billing.limits,
-        "touchpoints": tables.touchpoints(scope, world, touches),
-        "opportunities": opportunities(scope, world, course, touches),
-        "answers": answers(scope, world, members),
-    }
-    tables.write(path, frames)
+    world = _live(scope, tell)
+    tables.write(path, world.frames)
     tell(5, _STEPS)
     truth = path.with_name("truth.json")
-    truth.write_text(_truth(scope, world, course), encoding="utf-8")
+    truth.write_text(_truth(scope, world.accounts, world.course), encoding="utf-8")
     tell(_STEPS, _STEPS)
-    bought = (course.paid_from >= 0) & np.isfinite(course.paid_from)
+    course, everybody = world.course, np.arange(len(world.accounts))
     return DemoTruth(
         usage=path,
         truth=truth,
-        accounts=len(world),
-        users=len(members),
-        events=len(recorded.log),
-        conversions=int(bought.sum()),
-        customers=int(course.paying(np.arange(len(world)), np.full(len(world), float(days))).sum()),
+        accounts=len(world.accounts),
+        users=len(world.frames["people"]),
+        events=len(world.frames["activity"]),
+        conversions=int(((course.paid_from >= 0) & np.isfinite(course.paid_from)).sum()),
+        customers=int(course.paying(everybody, np.full(len(everybody), float(days))).sum()),
         until=until,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _World:
+    accounts: Accounts
+    course: Course
+    frames: dict[str, pd.DataFrame]
+
+
+def _live(scope: Scope, tell: Progress) -> _World:
+    """Let the world live: who signs up, what they do, and what the tables hold of it."""
+    accounts = sign_ups(scope)
+    members = join(scope, accounts)
+    tell(1, _STEPS)
+    touches = touch(scope, accounts, members)
+    course = run_course(scope, accounts, members, touches)
+    tell(2, _STEPS)
+    sessions = visit(scope, members, course)
+    clicks = click(scope, accounts, course, sessions)
+    tell(3, _STEPS)
+    recorded = record(scope, accounts, Log.concat([clicks, happen(scope, accounts, members, course, sessions)]))
+    tell(4, _STEPS)
+    billing = bill(scope, accounts, members, course)
+    frames = {
+        "workspaces": tables.workspaces(scope, accounts, billing),
+        "people": tables.people(scope, accounts, members),
+        "activity": tables.activity(accounts, recorded),
+        "subscriptions": billing.subscriptions,
+        "limits": billing.limits,
+        "touchpoints": tables.touchpoints(scope, accounts, touches),
+        "opportunities": opportunities(scope, accounts, course, touches),
+        "answers": answers(scope, accounts, members),
+    }
+    return _World(accounts=accounts, course=course, frames=frames)
 
 
 def _truth(scope: Scope, accounts: Accounts, course: Course) -> str:
