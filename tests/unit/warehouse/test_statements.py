@@ -18,9 +18,7 @@ def rendered(text: str, **variables: object) -> str:
 
 def test_a_template_sees_its_variables_and_the_bounds_as_quoted_utc_instants() -> None:
     sql = rendered("SELECT * FROM {{ table }} WHERE at >= {{ start }} AND at < {{ end }}", table="log")
-    assert sql == (
-        "SELECT * FROM log WHERE at >= '1970-01-01 00:00:00+00:00' AND at < '2024-03-01 12:30:00+00:00'"
-    )
+    assert sql == ("SELECT * FROM log WHERE at >= '1970-01-01 00:00:00+00:00' AND at < '2024-03-01 12:30:00+00:00'")
 
 
 def test_a_semicolon_at_the_end_is_taken_off() -> None:
@@ -30,7 +28,9 @@ def test_a_semicolon_at_the_end_is_taken_off() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("SELECT 1\nFROM {{ tabel }}", "sql/events.sql:2: the template fails: 'tabel'", id="unknown variable"),
+        pytest.param(
+            "SELECT 1\nFROM {{ tabel }}", "sql/events.sql:2: the template fails: 'tabel'", id="unknown variable"
+        ),
         pytest.param("SELECT\n\n{% if %}", "sql/events.sql:3: the template cannot be read", id="syntax"),
         pytest.param("\n{{ start.__class__.__mro__ }}", "sql/events.sql:2: the template", id="outside the sandbox"),
         pytest.param("{{ 1 / 0 }}", "sql/events.sql:1: the template fails: division by zero", id="an error of its own"),
