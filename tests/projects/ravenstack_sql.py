@@ -153,7 +153,8 @@ REFERENCES = {
     ),
     "urgent_tickets": Told(
         "SELECT id, count(*) AS value, max(us) AS latest, sum(1 - (day(as_of() - 1) - day(us)) / 60) AS decayed "
-        "FROM tickets WHERE lower(priority) IN ('high', 'urgent') AND us < as_of() AND us >= window_from(60) GROUP BY id"
+        "FROM tickets WHERE lower(priority) IN ('high', 'urgent') AND us < as_of() AND us >= window_from(60) "
+        "GROUP BY id"
     ),
     "open_tickets": Told(
         "SELECT id, count(*) AS value FROM tickets WHERE us < as_of() AND closed >= as_of() GROUP BY id"

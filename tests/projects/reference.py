@@ -70,7 +70,7 @@ class Reference:
 
     def number(self, sql: str, as_of: datetime) -> int:
         """The one number that a SELECT gives."""
-        return int(str(self.rows(sql, as_of).iat[0, 0]))
+        return int(str(self.rows(sql, as_of).iloc[0, 0]))
 
     def ids(self, sql: str, as_of: datetime) -> list[str]:
         """The first column of a SELECT, as text, sorted."""
@@ -81,7 +81,7 @@ class Reference:
         found = self.rows(told.sql, as_of)
         assert found["id"].is_unique, told.sql
         indexed = found.set_index(found["id"].astype(str)).drop(columns="id")
-        frame = indexed.reindex(lead_ids)
+        frame = indexed.reindex(list(lead_ids))
         absent = ~frame.index.isin(indexed.index)
         missing = frame["missing"] if "missing" in frame else pd.Series(None, index=frame.index, dtype=object)
         codes = missing.map({code.name: int(code) for code in Missing}).fillna(0).astype(int)
@@ -112,7 +112,8 @@ def unequal(
         lead_ids: The leads in it, sorted.
         as_of: One of its instants.
     """
-    rows = measured.loc[to_micros(as_of)]
+    rows = measured.xs(to_micros(as_of), level="as_of")
+    assert isinstance(rows, pd.DataFrame)
     assert list(rows.index) == list(lead_ids)
     return [
         words

@@ -6,31 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 
-_LOG = pa.schema(
-    [
-        ("ts", pa.int64()),
-        ("userId", pa.string()),
-        ("sessionId", pa.int64()),
-        ("page", pa.string()),
-        ("auth", pa.string()),
-        ("method", pa.string()),
-        ("status", pa.int64()),
-        ("level", pa.string()),
-        ("itemInSession", pa.int64()),
-        ("location", pa.string()),
-        ("userAgent", pa.string()),
-        ("lastName", pa.string()),
-        ("firstName", pa.string()),
-        ("registration", pa.int64()),
-        ("gender", pa.string()),
-        ("artist", pa.string()),
-        ("song", pa.string()),
-        ("length", pa.float64()),
-    ]
-)
+_TEXTS = ("userId", "page", "auth", "method", "level", "location", "userAgent", "lastName", "firstName", "gender")
+_LOG = {
+    **dict.fromkeys(("ts", "sessionId", "status", "itemInSession", "registration"), "Int64"),
+    **dict.fromkeys((*_TEXTS, "artist", "song"), "str"),
+    "length": "float64",
+}
 _BEGIN = datetime(2018, 10, 1, tzinfo=UTC)
 _DAYS = 61
 _PAGES = ("NextSong",) * 30 + ("Home", "Home", "Help", "About", "Settings", "Save Settings", "Upgrade", "Error")
@@ -59,14 +42,13 @@ EDGES = (
 )
 
 
-def eventsim(path: Path, *, users: int = 80, seed: int = 1) -> Path:
+def eventsim(path: Path, *, users: int = 60, seed: int = 1) -> Path:
     """A log of a music service as one Parquet file: guests, errors, changes of level, rows before registration."""
     rng = random.Random(seed)
     rows = [row for number in range(users) for row in _listener(rng, number)]
     rows += [_guest(rng) for _ in range(200)]
     rng.shuffle(rows)
-    columns = {name: [row.get(name) for row in rows] for name in _LOG.names}
-    pq.write_table(pa.table(columns, schema=_LOG), path)
+    pd.DataFrame(rows, columns=list(_LOG)).astype(_LOG).to_parquet(path, index=False)
     return path
 
 
