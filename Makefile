@@ -10,7 +10,7 @@ demo: $(STAMP)
 	$(BIN)/pql demo
 
 test: $(STAMP)
-	$(BIN)/pytest -q -n auto --dist loadgroup
+	$(BIN)/pytest -q -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
