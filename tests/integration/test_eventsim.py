@@ -4,6 +4,9 @@ Every measure of every user is held against plain SQL over the raw file.
 """
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -229,6 +232,21 @@ def test_a_run_at_the_same_instant_does_nothing(history: History) -> None:
 def test_a_run_at_an_earlier_instant_is_refused(history: History) -> None:
     with pytest.raises(RunConflict):
         history.app.run(as_of=MIDDAY)
+
+
+def test_the_command_runs_it_and_the_second_time_does_nothing(tmp_path: Path) -> None:
+    folder = copied("eventsim", tmp_path / "project")
+    environ = {**os.environ, "EVENTSIM_FILE": str(samples.eventsim(tmp_path / "events.parquet"))}
+    command = [sys.executable, "-m", "pql", "run", "--as-of", "2018-10-20T16:00Z", "--json", "--project", str(folder)]
+    first, second = (
+        json.loads(subprocess.run(command, check=True, capture_output=True, env=environ, timeout=120).stdout)
+        for _ in range(2)
+    )
+    assert first["baseline"]
+    assert first["counts"]["leads"] > 0
+    assert any("name no account" in sentence for sentence in first["quality"])
+    assert second["already_committed"]
+    assert second["notifications"] == []
 
 
 # --- from PostgreSQL ---

@@ -4,9 +4,6 @@ Every measure of every account is held against plain SQL over the raw files.
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -229,18 +226,3 @@ def test_a_run_at_the_same_instant_does_nothing_and_an_earlier_one_is_refused(hi
     with pytest.raises(RunConflict):
         history.app.run(as_of=BASELINE)
     assert (store.outbox_counts(), len(store.runs(limit=100))) == before
-
-
-def test_the_command_runs_it_and_the_second_time_does_nothing(tmp_path: Path) -> None:
-    folder = copied("ravenstack", tmp_path / "project")
-    environ = {**os.environ, "RAVENSTACK_FOLDER": str(samples.ravenstack(tmp_path / "exports"))}
-    command = [sys.executable, "-m", "pql", "run", "--as-of", "2023-10-01T12:00Z", "--json", "--project", str(folder)]
-    first, second = (
-        json.loads(subprocess.run(command, check=True, capture_output=True, env=environ, timeout=120).stdout)
-        for _ in range(2)
-    )
-    assert first["baseline"]
-    assert first["counts"]["leads"] > 0
-    assert any("repeat the event_id" in sentence for sentence in first["quality"])
-    assert second["already_committed"]
-    assert second["notifications"] == []
