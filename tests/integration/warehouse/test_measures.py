@@ -205,7 +205,7 @@ def assert_same(found: Any, expected: Any, what: str) -> None:
 @pytest.mark.parametrize("level", list(Level))
 @given(world=worlds())
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     # Each example fills a database: shrinking one would take minutes.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
