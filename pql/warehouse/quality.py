@@ -144,7 +144,7 @@ def _counts(relations: Relations, inner: Any, as_of: datetime, *, has_users: boo
         "not_finite": _count(usable & inner.c.bad),
     }
     if has_users:
-        counts["null_user_ids"] = _count(usable & inner.c.user_id.is_(None))
+        counts["null_user_ids"] = _count(usable & inner.c.user_id.is_(None) & account.is_not(None))
     return counts, joined
 
 

@@ -209,7 +209,6 @@ OCCURRENCES = {
 
 QUALITY = {
     ("unattributed", "events"): "SELECT count(*) FROM raw WHERE coalesce(userId, '') = '' AND ts * 1000 < as_of()",
-    ("null_user_ids", "events"): "SELECT count(*) FROM raw WHERE coalesce(userId, '') = '' AND ts * 1000 < as_of()",
     ("after_now", "events"): "SELECT count(*) FROM raw WHERE ts * 1000 >= as_of()",
     ("before_account", "events"): "SELECT count(*) FROM log WHERE us < registration AND us < as_of()",
     ("created_after_now", "accounts"): "SELECT count(DISTINCT id) FROM log WHERE registration >= as_of()",

@@ -225,8 +225,10 @@ QUALITY = {
         ) + (SELECT count(*) FROM tickets JOIN accounts USING (id) WHERE us < created AND us < as_of())
     """,
     ("null_user_ids", "events"): f"""
-        SELECT (SELECT count(*) FROM raw_usage WHERE {read_day("usage_date")} < as_of())
-            + (SELECT count(*) FROM tickets WHERE us < as_of())
+        SELECT (
+            SELECT count(*) FROM raw_usage JOIN raw_subscriptions USING (subscription_id)
+            WHERE {read_day("usage_date")} < as_of()
+        ) + (SELECT count(*) FROM tickets WHERE us < as_of())
     """,
     ("created_after_now", "accounts"): "SELECT count(*) FROM accounts WHERE created >= as_of()",
 }
