@@ -21,8 +21,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
-from pql.config.starter import copy_starter
 
+from pql.config.starter import copy_starter
 from pql.demo import UNTIL, generate
 
 SEED = 7
