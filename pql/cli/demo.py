@@ -38,10 +38,18 @@ def demo(
         note(
             f"{truth.accounts:,} accounts, {truth.users:,} users, {truth.events:,} events until {truth.until:%Y-%m-%d}"
         )
-        replay(directory, truth.until, progress)
+        best = replay(directory, truth.until, progress)
     note("Try next:")
-    for command in ("leads --qualified", "explain LEAD", "notifications", "customers", "check"):
-        note(f"  pql {command} -C {directory}")
+    for command in ("leads --qualified", f"explain {best}", "notifications", "customers", "check"):
+        note(f"  {program()} {command} -C {directory}")
+
+
+def program() -> str:
+    """How this program is called from here: `pql` where the shell finds it, else the path that was used."""
+    import shutil
+    import sys
+
+    return "pql" if shutil.which("pql") else sys.argv[0]
 
 
 def clear(directory: Path) -> None:
@@ -59,8 +67,12 @@ def clear(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
-def replay(directory: Path, until: datetime, progress: "Progress") -> None:
-    """Run the main job at the end of each of the last days, deliver to files, and show what came of it."""
+def replay(directory: Path, until: datetime, progress: "Progress") -> str:
+    """Run the main job at the end of each of the last days, deliver to files, and show what came of it.
+
+    Returns:
+        The id of the best lead; "LEAD" if there is none.
+    """
     from pql.app import open_app
     from pql.cli.report import show_replay
     from pql.config.settings import DeliverySettings
@@ -80,8 +92,10 @@ def replay(directory: Path, until: datetime, progress: "Progress") -> None:
             reports.append(app.run())
             sent += app.deliver().sent
             progress("Running day by day", DAYS - days_ago + 1, DAYS + 1)
-        show_replay(reports, app.store.leads_table(live=True, limit=10))
+        best = app.store.leads_table(live=True, limit=10)
+        show_replay(reports, best)
         folder = app.project.notifiers.file.folder if app.project.notifiers.file else directory
         say(f"\n{sent:,} messages, as they would show in Slack and in a mail client: {folder}/index.html")
+        return str(best.index[0]) if len(best) else "LEAD"
     finally:
         app.close()
