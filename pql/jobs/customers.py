@@ -48,27 +48,40 @@ def follow(
     as_of: datetime,
     last: datetime | None,
 ) -> Followed:
-    """Look at all customers as of an instant; `last` is the last run's, None before the first."""
+    """Look at all customers as of an instant.
+
+    Who paid once and does so no more is not followed: its check-ins are dropped, and its use may fall.
+
+    Args:
+        warehouse: The usage tables.
+        store: What is remembered of customers.
+        definitions: For the rules.
+        leads: As `Evaluation.leads`, with `stage`.
+        as_of: The instant.
+        last: The last run's; None before the first.
+    """
     rules = definitions.customers
     known = store.customers()
     fresh = new_conversions(leads, known, as_of=as_of)
-    paying = {*map(str, known.index), *(row.lead_id for row in fresh)}
+    pays = leads.index[leads["stage"].isin(definitions.stages.customer)]
+    paying = ({*map(str, known.index)} & {*map(str, pays)}) | {row.lead_id for row in fresh}
     window = rules.use.window if isinstance(rules.use, WindowedMeasure) else _USE_SPAN
     use = customer_use(
         warehouse,
         definitions,
-        sorted(paying & {*map(str, leads.index)}),
+        sorted(paying),
         instants=_instants(as_of, last, timedelta(seconds=window.seconds)),
     )
     new = schedule(rules, fresh, as_of=as_of, baseline=last is None)
     due = pd.concat([store.check_ins(due_before=as_of, decided=False), _due(new, as_of)], ignore_index=True)
-    check_ins = check_in_cases(rules, due, leads.index)
+    lapsed = due[~due["lead_id"].isin(paying)]
+    check_ins = check_in_cases(rules, due.drop(index=lapsed.index), leads.index)
     calendar = Calendar(ZoneInfo(definitions.time_zone))
     drops = [] if last is None else drop_cases(rules, use, calendar, as_of=as_of)
     return Followed(
         fresh=fresh,
         records=[*_changed(known, use, leads, as_of=as_of), *_with_use(fresh, use, as_of=as_of)],
-        check_ins=[*new, *(_decided(case, as_of) for case in check_ins)],
+        check_ins=[*new, *(_decided(case, as_of) for case in check_ins), *_dropped(lapsed, as_of)],
         cases=[*check_ins, *drops],
         known=len(paying),
     )
@@ -90,21 +103,41 @@ def new_conversions(leads: pd.DataFrame, customers: pd.DataFrame, *, as_of: date
 
 
 def closed_by_conversion(
-    fresh: Sequence[ConversionRecord], episodes: pd.DataFrame, cooldown: Duration, *, as_of: datetime
+    leads: pd.DataFrame,
+    episodes: pd.DataFrame,
+    fresh: Sequence[ConversionRecord],
+    rules: Definitions,
+    *,
+    as_of: datetime,
 ) -> list[EpisodeClosed]:
-    """The live episodes of leads that converted."""
+    """The live episodes of leads that pay now, be it for the first time or again.
+
+    Args:
+        leads: As `Evaluation.leads`.
+        episodes: As `Store.open_episodes`.
+        fresh: The new customers.
+        rules: For the stages of customers and the cooldown.
+        as_of: The instant; the conversion's, where the subscription that made it cannot be told.
+    """
+    pays = {*map(str, leads.index[leads["stage"].isin(rules.stages.customer)]), *(row.lead_id for row in fresh)}
+    live = episodes[episodes.index.isin(pays & {*map(str, leads.index)})]
+    cooldown = timedelta(seconds=rules.qualification.cooldown.seconds)
     return [
         EpisodeClosed(
-            lead_id=row.lead_id,
+            lead_id=str(lead_id),
             status="converted",
             closed_at=as_of,
-            reason=f"became a paying customer on {row.converted_at:%Y-%m-%d}",
-            cooldown_until=as_of + timedelta(seconds=cooldown.seconds),
-            converted_at=row.converted_at,
+            reason="became a paying customer",
+            cooldown_until=as_of + cooldown,
+            converted_at=_converted_at(leads.at[lead_id, "converted_at"], float(opened_at), as_of),
         )
-        for row in fresh
-        if row.lead_id in episodes.index
+        for lead_id, opened_at in live["opened_at"].items()
     ]
+
+
+def _converted_at(first: object, opened_at: float, as_of: datetime) -> datetime:
+    """The first payment if it came within the episode; one before it was another time."""
+    return from_micros(first) if isinstance(first, float) and first >= opened_at else as_of
 
 
 def schedule(
@@ -135,6 +168,15 @@ def _due(check_ins: Sequence[CheckInRecord], as_of: datetime) -> pd.DataFrame:
 def _decided(case: Case, as_of: datetime) -> CheckInRecord:
     candidate = case.candidate
     return CheckInRecord(lead_id=candidate.lead_id, name=case.topic, due_at=candidate.happened_at, decided_at=as_of)
+
+
+def _dropped(lapsed: pd.DataFrame, as_of: datetime) -> list[CheckInRecord]:
+    return [
+        CheckInRecord(
+            lead_id=str(row["lead_id"]), name=str(row["name"]), due_at=from_micros(row["due_at"]), decided_at=as_of
+        )
+        for row in lapsed.to_dict("records")
+    ]
 
 
 def _changed(known: pd.DataFrame, use: pd.DataFrame, leads: pd.DataFrame, *, as_of: datetime) -> list[ConversionRecord]:

@@ -115,8 +115,8 @@ def think(tools: Tools, *, as_of: datetime, last: datetime | None, progress: Pro
     evaluation = evaluated(project, reading)
     progress("Evaluating leads", 1, 1)
     episodes = store.open_episodes()
-    followed = follow(warehouse, store, definitions, reading.leads, as_of=as_of, last=last)
-    converted = closed_by_conversion(followed.fresh, episodes, definitions.qualification.cooldown, as_of=as_of)
+    followed = follow(warehouse, store, definitions, evaluation.leads, as_of=as_of, last=last)
+    converted = closed_by_conversion(evaluation.leads, episodes, followed.fresh, definitions, as_of=as_of)
     transitions = advance(
         store.hysteresis().drop(index=[row.lead_id for row in converted], errors="ignore"),
         _qualifiable(evaluation, definitions.stages.customer),
