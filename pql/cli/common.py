@@ -81,7 +81,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    # Where nobody sees the width of a screen (a pipe, a file), rows need not be folded to 80 columns.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     if not rows:
         console.print(Text(empty))
         return
