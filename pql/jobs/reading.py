@@ -30,6 +30,7 @@ class Reading:
         leads: As `Warehouse.leads`.
         users: As `Warehouse.users`, of all leads.
         answers: As `Warehouse.answers`.
+        allowances: As `Warehouse.allowances`.
         measured: One instant of `Plan.finish`, index `lead_id`.
         quality: What the source's rows are like.
     """
@@ -38,6 +39,7 @@ class Reading:
     leads: pd.DataFrame
     users: pd.DataFrame
     answers: pd.DataFrame
+    allowances: pd.DataFrame
     measured: pd.DataFrame
     quality: DataQuality
 
@@ -64,6 +66,7 @@ def read(warehouse: Warehouse, definitions: Definitions, *, as_of: datetime, pro
         leads=leads,
         users=users,
         answers=answers,
+        allowances=warehouse.allowances(),
         measured=measured.droplevel("as_of"),
         quality=quality,
     )
@@ -79,6 +82,7 @@ def read_lead(warehouse: Warehouse, definitions: Definitions, lead_id: str, *, a
         leads=leads.loc[[lead_id]],
         users=warehouse.users([lead_id]),
         answers=answers[answers["lead_id"] == lead_id],
+        allowances=warehouse.allowances(),
         measured=measured.droplevel("as_of"),
         quality=DataQuality(),
     )

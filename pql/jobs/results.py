@@ -35,7 +35,7 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         outbox=[record for records in thought.records.values() for record in records],
         conversions=thought.followed.records,
         check_ins=thought.followed.check_ins,
-        validity={"lead": _with_validity(leads)},
+        validity={"lead": _with_validity(leads), "allowance": _by_account_and_meter(thought.reading.allowances)},
         counts=counts_of(thought),
     )
 
@@ -56,6 +56,13 @@ def counts_of(thought: Thought) -> dict[str, int | float | str]:
 
 def _with_validity(leads: pd.DataFrame) -> pd.DataFrame:
     return leads[[column for column in leads.columns if column not in _WITHOUT_VALIDITY]]
+
+
+def _by_account_and_meter(allowances: pd.DataFrame) -> pd.DataFrame:
+    """One row an account and meter: `00100693:seats`. Of rows told twice the first counts."""
+    ids = allowances["account_id"].astype(str) + ":" + allowances["meter"].astype(str)
+    known = allowances.drop(columns=["account_id", "meter"]).set_axis(pd.Index(ids, dtype=object))
+    return known[~known.index.duplicated()]
 
 
 def _opened(thought: Thought, lead_id: str) -> EpisodeOpened:

@@ -163,6 +163,10 @@ class Warehouse:
         empty = pd.DataFrame({name: pd.Series(dtype=object) for name in LATEST_COLUMNS})
         return pd.concat(frames, ignore_index=True)[list(LATEST_COLUMNS)] if frames else empty
 
+    def allowances(self) -> pd.DataFrame:
+        """What each account's plan includes, as it is known now: account_id, meter, allowed, used, period."""
+        return self._allowances().copy()
+
     def pattern_rows(self, moment: Moment, *, since: datetime, as_of: datetime) -> PatternRows:
         """What a moment's pattern sees of [since, as_of), and of its span before."""
         self._keep_for(as_of)

@@ -122,6 +122,14 @@ def test_explain_adds_up_to_the_score_that_was_remembered(months: Months) -> Non
         assert explained.differences == ()
 
 
+def test_what_has_no_history_of_its_own_is_kept_with_its_validity(months: Months) -> None:
+    _, app, reports = months
+    for entity, name in (("lead", "plan"), ("lead", "owner_email"), ("allowance", "allowed"), ("allowance", "used")):
+        kept = app.store.validity_at(entity, reports[-1].as_of)
+        assert kept[name].notna().any(), (entity, name)
+    assert app.store.validity_at("lead", reports[0].as_of - DAY).empty
+
+
 def test_a_run_at_the_last_committed_instant_does_nothing(months: Months) -> None:
     _, app, reports = months
     before = len(app.store.runs())
