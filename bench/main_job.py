@@ -108,10 +108,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="One full run of the main job beside the bare scan.")
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--build", type=Path, help="only make the world, in this folder")
     arguments = parser.parse_args()
+    if arguments.build:
+        print(build(arguments.build, arguments.events))
+        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "project"
-        events = build(folder, arguments.events)
+        # In a process of its own: a child's peak memory begins with what its parent holds when it is started.
+        command = [sys.executable, "-m", "bench.main_job", "--events", str(arguments.events), "--build", str(folder)]
+        events = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print(
             f"{events:,} events, {ACCOUNTS:,} accounts and their copies, 120 days, seed {SEED}; {os.cpu_count()} cores"
         )
