@@ -108,7 +108,6 @@ class Schedules:
 
     run: str = "15 minutes"
     deliver: str = "10 seconds"
-    check_in: str = "0 8 * * *"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,11 +84,10 @@ class SchedulesIn(Shape):
 
     run: Schedule = Field(default="15 minutes", description="Measure, score, decide.")
     deliver: Schedule = Field(default="10 seconds", description="Send what waits in the outbox.")
-    check_in: Schedule = Field(default="0 8 * * *", description="Look after customers.")
 
     def build(self) -> Schedules:
         """The domain's value."""
-        return Schedules(run=self.run, deliver=self.deliver, check_in=self.check_in)
+        return Schedules(run=self.run, deliver=self.deliver)
 
 
 class ProjectFile(Shape):
