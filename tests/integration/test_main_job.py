@@ -158,6 +158,19 @@ def test_the_messages_arrive_as_files_and_are_marked_as_sent(world: World, app: 
     assert len([*outbox.rglob("*.eml")]) == delivered.sent
 
 
+def test_the_state_may_as_well_lie_in_postgresql(world: World, postgres_url: str) -> None:
+    app = world.open({"PQL_STATE_URL": postgres_url})
+    try:
+        run_at(world, app, 1)
+        report = run_at(world, app, 0)
+        assert report.committed is not None
+        assert app.deliver().sent == app.store.outbox_counts()["sent"] > 1
+        assert app.explain(str(app.store.leads_table(live=True, limit=1).index[0])).differences == ()
+        assert not (world.folder / "var" / "state.db").exists()
+    finally:
+        app.close()
+
+
 def test_a_claimed_lead_is_held_and_a_rejected_one_cools_down(world: World, app: App) -> None:
     run_at(world, app, 1)
     claimed, rejected = map(str, app.store.leads_table(live=True, limit=2).index)
