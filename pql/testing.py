@@ -1,6 +1,6 @@
 """Fakes that we ship: for the project's own tests, and for those of teams that build on it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -50,7 +50,3 @@ class SteppingClock:
         """Let so many seconds pass."""
         self.waited.append(seconds)
         self.now += timedelta(seconds=seconds)
-
-
-Channels = Mapping[str, RecordingChannel]
-Clock = Callable[[], datetime]

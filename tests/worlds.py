@@ -1,7 +1,6 @@
 """A small demo company in a project folder, for tests of the whole program."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 from pql.app import App, open_app
@@ -37,8 +36,3 @@ class World:
     def open(self, environ: Mapping[str, str] | None = None) -> App:
         """The application; the caller closes it."""
         return open_app(self.folder, environ or {}, delivery=self._delivery, clock=lambda: self.now)
-
-    def at(self, now: datetime) -> Callable[[], App]:
-        """Set the clock; then open."""
-        self.now = now
-        return self.open

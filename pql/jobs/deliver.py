@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pql.domain.durations import Duration
@@ -28,7 +28,6 @@ class Delivered:
     retried: int = 0
     failed: int = 0
     expired: int = 0
-    references: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +88,6 @@ def _deliver_one(courier: Courier, leased: Leased, pacing: Pacing, done: Deliver
         courier.store.mark_sent(leased, now, receipt.reference, seconds=seconds, reconciled=receipt.reconciled)
         done.sent += 1
         done.reconciled += receipt.reconciled
-        done.references.append(receipt.reference)
         log.info("Sent a message", extra=_facts(leased, "message_sent"))
     return pacing.sent(place, courier.clock())
 
