@@ -62,7 +62,7 @@ class Usage:
         return {key}
 
     def rows(self, relation: str, level: str, key: str, as_of: datetime) -> list[Row]:
-        found = usable(self.events if relation == "events" else self.touches, self.users, as_of)
+        found = usable(self.events if relation == "events" else self.touches, self.users, as_of, self.zone)
         if level == "user":
             return [row for row in found if row["user_id"] == key]
         wanted = self.account_ids(level, key)
@@ -75,23 +75,24 @@ class Usage:
         return min((at for at in times if at is not None), default=None)
 
 
-def usable(rows: Iterable[Row], users: Sequence[Row] | None, as_of: datetime) -> list[Row]:
+def usable(rows: Iterable[Row], users: Sequence[Row] | None, as_of: datetime, zone: ZoneInfo) -> list[Row]:
     members = {user["user_id"]: user["account_id"] for user in users or ()}
     kept: list[Row] = []
-    seen: set[str] = set()
-    attributed = [
-        {**row, "account_id": row["account_id"] or members.get(row["user_id"])}
-        for row in rows
-        if row["occurred_at"] is not None
+    seen: set[tuple[str, date]] = set()
+    named = [
+        row for row in rows if row["occurred_at"] is not None and (row["account_id"] or row["user_id"]) is not None
     ]
-    for row in sorted(attributed, key=lambda row: (row["account_id"] is None, row["occurred_at"], ties(row))):
-        if row["account_id"] is None or row["occurred_at"] >= as_of:
+    for row in sorted(named, key=lambda row: (row["occurred_at"], ties(row))):
+        if row["occurred_at"] >= as_of:
             continue
         if row.get("event_id") is not None:
-            if row["event_id"] in seen:
+            once = (row["event_id"], day_of(row["occurred_at"], zone))
+            if once in seen:
                 continue
-            seen.add(row["event_id"])
-        kept.append(row)
+            seen.add(once)
+        account = row["account_id"] or members.get(row["user_id"])
+        if account is not None:
+            kept.append({**row, "account_id": account, "orphan": row["account_id"] is None})
     return kept
 
 
@@ -209,7 +210,7 @@ def active(rows: Sequence[Row], counted: Sequence[Row]) -> float:
     for row in counted:
         if row["user_id"] is None:
             continue
-        same = [r for r in rows if (r["user_id"], r["account_id"]) == (row["user_id"], row["account_id"])]
+        same = [r for r in rows if all(r[of] == row[of] for of in ("user_id", "account_id", "orphan"))]
         before = [r["occurred_at"] for r in same if r["occurred_at"] < row["occurred_at"]]
         first_at_once = next(r for r in counted if r["occurred_at"] == row["occurred_at"] and r in same) is row
         if before and first_at_once and row["occurred_at"] - max(before) <= PAUSE:

@@ -1,7 +1,8 @@
 """The rows that count of a relation whose rows happen at an instant: events and touches.
 
 A row counts when its instant can be read, lies before the newest instant asked for, and its account is known from
-the row itself or through its user. Of rows with one id the earliest counts.
+the row itself or through its user. Of the rows of one calendar day that share an id the earliest counts: so a day can
+be counted without the others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,9 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
-from pql.domain.calendar import to_micros
+from pql.domain.calendar import Calendar, to_micros
 from pql.domain.partials import Relation as Happening
+from pql.warehouse.days import day_number
 from pql.warehouse.engines import Engine, Expr, Kind
 from pql.warehouse.relations import Relation, Rows
 from pql.warehouse.source import Source
@@ -66,8 +68,8 @@ class Survey:
     """What is found out about a relation before its rows are read.
 
     Args:
-        twice: A table of the ids that occur more than once; None: there are none.
-        kept: The rows, one for each of these ids, that count: a table with the relation's own columns.
+        twice: A table of the ids that occur more than once a day; None: there are none.
+        kept: The rows with these ids that count, one an id and day: a table with the relation's own columns.
         orphans: Whether some rows lack an account and name a user.
         repeats: How many rows repeat an id.
     """
@@ -78,79 +80,102 @@ class Survey:
     repeats: int
 
 
-def survey(source: Source, relation: Relation, happening: Happening, users: Relation | None) -> Survey:
-    """Look for ids that occur twice, and for rows that must be attributed through users."""
-    rows, path = relation.rows(), relation.file.path
-    orphans = False
-    if users is not None and relation.has("user_id"):
-        lost = rows.clean("account_id").expr.is_(None) & rows.clean("user_id").expr.is_not(None)
-        orphans = not source.fetch(sa.select(sa.literal(1).label("found")).where(lost).limit(1), path).empty
-    twice, repeats = _twice(source, relation, ID_COLUMNS[happening])
-    if not repeats:
-        return Survey(None, None, orphans, 0)
-    kept = _kept(source, relation, ID_COLUMNS[happening], twice, users if orphans else None)
-    return Survey(twice, kept, orphans, repeats)
+@dataclass(frozen=True, slots=True)
+class Surveyor:
+    """Looks for ids that occur twice on a day, and for rows that must be attributed through users.
 
+    Args:
+        start: Only rows from here on are looked at; None: from the first.
+        end: Exclusive; None: to the last.
+    """
 
-def _twice(source: Source, relation: Relation, id_column: str) -> tuple[Any, int]:
-    """The ids that occur more than once, and how many rows are too many."""
-    if not relation.has(id_column):
-        return None, 0
-    select = _ids_twice(relation, id_column)
-    name = f"pql_twice_{relation.name}"
-    columns: list[sa.Column[Any]] = [sa.Column(id_column, sa.Text), sa.Column("n", sa.BigInteger)]
-    table = source.fill(name, columns, select, relation.file.path)
-    twice: Any = select.subquery(name) if table is None else table
-    repeats = sa.cast(sa.func.coalesce(sa.func.sum(twice.c.n - 1), 0), sa.BigInteger)
-    counted = source.fetch(sa.select(repeats.label("repeats")), relation.file.path)
-    return twice, int(counted["repeats"].iloc[0])
+    source: Source
+    relation: Relation
+    happening: Happening
+    calendar: Calendar
+    start: datetime | None = None
+    end: datetime | None = None
 
+    def survey(self) -> Survey:
+        """What there is."""
+        path = self.relation.file.path
+        rows = self._rows()
+        orphans = False
+        if self.relation.has("user_id"):
+            lost = rows.clean("account_id").expr.is_(None) & rows.clean("user_id").expr.is_not(None)
+            found = sa.select(sa.literal(1).label("found")).where(lost, *self._within(rows)).limit(1)
+            orphans = not self.source.fetch(found, path).empty
+        twice, repeats = self._twice()
+        if not repeats:
+            return Survey(None, None, orphans, 0)
+        return Survey(twice, self._kept(twice), orphans, repeats)
 
-def _ids_twice(relation: Relation, id_column: str) -> sa.Select[Any]:
-    engine = relation.engine
-    ids = sa.select(relation.rows().clean(id_column).expr.label(id_column)).subquery()
-    id_text = ids.c[id_column]
-    many = sa.func.count()
-    select = sa.select(id_text, many.label("n")).where(id_text.is_not(None)).group_by(id_text).having(many > 1)
-    hashed = engine.hashed(id_text)
-    if hashed is id_text:
-        return select
-    # Numbers group in a fraction of the memory of texts; the few that meet are then compared as texts.
-    met = sa.select(hashed).where(id_text.is_not(None)).group_by(hashed).having(sa.func.count() > 1)
-    return select.where(hashed.in_(met))
+    @property
+    def _id_column(self) -> str:
+        return ID_COLUMNS[self.happening]
 
+    def _rows(self) -> Rows:
+        return self.relation.rows(start=self.start, **({} if self.end is None else {"end": self.end}))
 
-def _kept(source: Source, relation: Relation, id_column: str, twice: Any, users: Relation | None) -> Any:
-    """Of the rows with one id the one that counts: the earliest that has a time and an account."""
-    rows, engine = relation.rows(), relation.engine
-    id_text, at = rows.clean(id_column).expr, engine.micros(rows.column("occurred_at"))
-    usable = [rows.clean("account_id").expr.is_not(None)]
-    if users is not None:
-        usable.append(rows.clean("user_id").expr.in_(_members(users)))
-    # A CASE, since what is asked of a null is null, and engines put nulls at different ends.
-    unknown = sa.case(*((known, sa.literal_column("0")) for known in usable), else_=sa.literal_column("1"))
-    number = sa.func.row_number().over(
-        partition_by=id_text, order_by=[at.is_(None), unknown, at, *tie_order(engine, rows)]
-    )
-    columns = list(rows.subquery.c)
-    doubled = sa.select(*columns, number.label("pql_number")).where(id_text.in_(sa.select(twice.c[id_column])))
-    numbered = doubled.subquery()
-    select = sa.select(*(numbered.c[column.name] for column in columns)).where(numbered.c.pql_number == 1)
-    types = [_Raw(relation.types[name]) for name in relation.names]
-    named = [
-        sa.Column(quoted_name(spelled, quote=True), kind)
-        for spelled, kind in zip(relation.names.values(), types, strict=True)
-    ]
-    name = f"pql_kept_{relation.name}"
-    table = source.fill(name, named, select, relation.file.path)
-    return select.subquery(name) if table is None else table
+    def _within(self, rows: Rows) -> Sequence[Expr]:
+        engine = self.relation.engine
+        return [] if self.end is None else engine.within(rows.column("occurred_at"), self.start, self.end)
 
+    def _day(self, at: Expr) -> Expr:
+        return day_number(self.relation.engine, self.calendar, at, self.start, self.end)
 
-def _members(users: Relation) -> sa.Select[Any]:
-    """The users whose account is known."""
-    rows = users.rows()
-    user_id = rows.clean("user_id").expr
-    return sa.select(user_id).where(user_id.is_not(None), rows.clean("account_id").expr.is_not(None))
+    def _twice(self) -> tuple[Any, int]:
+        """The ids that occur more than once a day, and how many rows are too many."""
+        if not self.relation.has(self._id_column):
+            return None, 0
+        select, path = self._ids_twice(), self.relation.file.path
+        name = f"pql_twice_{self.relation.name}"
+        columns: list[sa.Column[Any]] = [sa.Column(self._id_column, sa.Text), sa.Column("n", sa.BigInteger)]
+        table = self.source.fill(name, columns, select, path)
+        twice: Any = select.subquery(name) if table is None else table
+        repeats = sa.cast(sa.func.coalesce(sa.func.sum(twice.c.n - 1), 0), sa.BigInteger)
+        counted = self.source.fetch(sa.select(repeats.label("repeats")), path)
+        return twice, int(counted["repeats"].iloc[0])
+
+    def _ids_twice(self) -> sa.Select[Any]:
+        engine, rows = self.relation.engine, self._rows()
+        at = engine.micros(rows.column("occurred_at"))
+        labelled = [rows.clean(self._id_column).expr.label("id"), at.label("at_micros")]
+        ids = sa.select(*labelled).where(*self._within(rows)).subquery()
+        id_text, many = ids.c.id, sa.func.count()
+        select = sa.select(id_text.label(self._id_column), many.label("n")).where(id_text.is_not(None))
+        select = select.group_by(id_text, self._day(ids.c.at_micros)).having(many > 1)
+        hashed = engine.hashed(id_text)
+        if hashed is id_text:
+            return select
+        # Numbers group in a fraction of the memory of texts; the few that meet are then compared as texts.
+        met = sa.select(hashed).where(id_text.is_not(None)).group_by(hashed).having(sa.func.count() > 1)
+        return select.where(hashed.in_(met))
+
+    def _kept(self, twice: Any) -> Any:
+        """Of the rows with one id on one day the one that counts: the earliest that names an account or a user."""
+        rows, engine = self._rows(), self.relation.engine
+        id_text, at = rows.clean(self._id_column).expr, engine.micros(rows.column("occurred_at"))
+        named = [rows.clean(name).expr.is_not(None) for name in ("account_id", "user_id") if self.relation.has(name)]
+        # A CASE, since what is asked of a null is null, and engines put nulls at different ends.
+        unknown = sa.case(*((known, sa.literal_column("0")) for known in named), else_=sa.literal_column("1"))
+        number = sa.func.row_number().over(
+            partition_by=[id_text, self._day(at)], order_by=[at.is_(None), unknown, at, *tie_order(engine, rows)]
+        )
+        columns = list(rows.subquery.c)
+        doubled = sa.select(*columns, number.label("pql_number")).where(
+            id_text.in_(sa.select(twice.c[self._id_column])), *self._within(rows)
+        )
+        numbered = doubled.subquery()
+        select = sa.select(*(numbered.c[column.name] for column in columns)).where(numbered.c.pql_number == 1)
+        types = [_Raw(self.relation.types[name]) for name in self.relation.names]
+        named_columns = [
+            sa.Column(quoted_name(spelled, quote=True), kind)
+            for spelled, kind in zip(self.relation.names.values(), types, strict=True)
+        ]
+        name = f"pql_kept_{self.relation.name}"
+        table = self.source.fill(name, named_columns, select, self.relation.file.path)
+        return select.subquery(name) if table is None else table
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +195,13 @@ class Usable:
     accounts: Sequence[str] | None = None
 
     def select(
-        self, readers: Mapping[str, Reader], *, start: datetime | None, end: datetime, where: Reader | None = None
+        self,
+        readers: Mapping[str, Reader],
+        *,
+        start: datetime | None,
+        end: datetime,
+        where: Reader | None = None,
+        attributed: bool = True,
     ) -> sa.Select[Any]:
         """The rows of [start, end).
 
@@ -179,9 +210,12 @@ class Usable:
             start: None: from the first row on.
             end: Exclusive.
             where: A filter that rows must pass.
+            attributed: Whether rows without an account get that of their user (those without either are left out);
+                else all rows that name an account or a user, with `account_id` as they say it.
 
         Returns:
-            A SELECT of `account_id`, `user_id` (text), `at_micros` and the further columns.
+            A SELECT of `account_id`, `user_id` (text), `at_micros`, the further columns and, where some rows get
+            their user's account, `orphan`: whether this one did.
         """
         rows, engine = self._once(self.relation.rows(start=start, end=end)), self.relation.engine
         occurred = rows.column("occurred_at")
@@ -194,7 +228,8 @@ class Usable:
         }
         cleaned = sa.select(*(expr.label(label) for label, expr in columns.items()))
         cleaned = cleaned.where(*engine.within(occurred, start, end), *([] if where is None else [where(rows)]))
-        found = self._attributed(cleaned.subquery()).subquery()
+        inner = cleaned.subquery()
+        found = (self._attributed(inner) if attributed else _named(inner)).subquery()
         select = sa.select(*found.c).where(found.c.at_micros < to_micros(end))
         return select if start is None else select.where(found.c.at_micros >= to_micros(start))
 
@@ -217,7 +252,13 @@ class Usable:
             members = one_a_key(rows, "user_id", {"account_id": rows.clean("account_id").expr}).subquery()
             joined = inner.outerjoin(members, inner.c.account_id.is_(None) & (members.c.user_id == inner.c.user_id))
             select, account = select.select_from(joined), sa.func.coalesce(inner.c.account_id, members.c.account_id)
+            select = select.add_columns(inner.c.account_id.is_(None).label("orphan"))
         others = [column for column in inner.c if column.name != "account_id"]
         select = select.add_columns(account.label("account_id"), *others)
         select = select.where(inner.c.at_micros.is_not(None), account.is_not(None))
         return select if self.accounts is None else select.where(account.in_(self.accounts))
+
+
+def _named(inner: Any) -> sa.Select[Any]:
+    named = inner.c.account_id.is_not(None) | inner.c.user_id.is_not(None)
+    return sa.select(*inner.c).where(inner.c.at_micros.is_not(None), named)

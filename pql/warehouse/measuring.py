@@ -149,6 +149,8 @@ class Measuring:
             sa.Column("day", sa.Integer),
             sa.Column("part", sa.Integer),
         ]
+        if "orphan" in rows.c:
+            columns.insert(0, sa.Column("orphan", sa.Boolean))
         return self.keep("stage", columns, select)
 
     def _earliest(self, task: Task) -> datetime | None:
@@ -272,7 +274,9 @@ class _Work:
         return select, [*_types(labelled), sa.Column("value", sa.Text), _at_column()]
 
     def _active(self, base: Level, partial: Partial, bounds: "_Bounds") -> Sliced:
-        stage, of_user = self._stage, (self._stage.c.account_id, self._stage.c.user_id)
+        stage = self._stage
+        # Rows that name no account are a chain of their own, whoever's they are found to be.
+        of_user = [stage.c[name] for name in ("account_id", "user_id", "orphan") if name in stage.c]
         before = sa.func.lag(stage.c.at_micros).over(partition_by=of_user, order_by=stage.c.at_micros)
         wanted = dict.fromkeys([stage.c[KEYS[base]], stage.c.day, stage.c.part, stage.c.at_micros])
         gaps = sa.select(*wanted, (stage.c.at_micros - before).label("gap"))

@@ -12,9 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pql.domain.calendar import DAY_MICROS, Calendar, to_micros
+from pql.domain.calendar import Calendar, to_micros
 from pql.domain.conditions import Where
 from pql.domain.partials import Aggregate, Partial, PartialInput, SpanRule
+from pql.warehouse.days import day_number, whole
 from pql.warehouse.engines import Engine, Expr
 from pql.warehouse.filters import where_sql
 from pql.warehouse.happenings import Reader
@@ -26,8 +27,6 @@ GREATEST_SUMMAND = 2.0**53
 MICRO = 1_000_000
 # Before any instant that a database can hold.
 BEGINNING = -(2**62)
-
-_SHIFT_DAYS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +115,7 @@ class Slicer:
 
     def day(self, at: Expr, start: datetime | None) -> Expr:
         """The number of the day that holds an instant of [start, end)."""
-        steps = self.calendar.offsets(start or datetime(1970, 1, 1, tzinfo=self.end.tzinfo), self.end)
-        newest: list[tuple[Expr, Expr]] = [
-            (at >= int(before.until or 0), _whole(after.offset))
-            for before, after in zip(reversed(steps[:-1]), reversed(steps), strict=False)
-        ]
-        first = _whole(steps[0].offset)
-        offset: Expr = sa.case(*newest, else_=first) if newest else first
-        # Shifted, so that nothing is negative: engines differ on what is left of a division below zero.
-        shifted = at + offset + _whole(_SHIFT_DAYS * DAY_MICROS)
-        return self.engine.divided(shifted, DAY_MICROS) - _whole(_SHIFT_DAYS)
+        return day_number(self.engine, self.calendar, at, start, self.end)
 
     def part(self, at: Expr, *, midnights: bool) -> Expr:
         """How many instants went before; those at midnight cut no day and are left out, unless asked for."""
@@ -135,9 +125,9 @@ class Slicer:
             if midnights or self.calendar.start_of(self.calendar.day_of(instant)) != instant
         ]
         if not cuts:
-            return _whole(0)
+            return whole(0)
         return sa.case(
-            *((at >= cut, _whole(number)) for number, cut in reversed(list(enumerate(cuts, 1)))), else_=_whole(0)
+            *((at >= cut, whole(number)) for number, cut in reversed(list(enumerate(cuts, 1)))), else_=whole(0)
         )
 
     def spans(self, rule: SpanRule) -> Any:
@@ -151,10 +141,6 @@ class Slicer:
         columns = [sa.column(name, sa.BigInteger) for name in names]
         values = sa.values(*columns, name="spans", literal_binds=True).data(rows)
         return values.cte("spans")
-
-
-def _whole(number: int) -> Expr:
-    return sa.literal_column(str(number), sa.BigInteger)
 
 
 def flag(table: Any, facts: Facts, where: Where) -> Expr | None:
@@ -171,7 +157,7 @@ def slice_columns(inputs: Iterable[PartialInput], facts: Facts, table: Any) -> M
         name = _name(facts, partial.where)
         match partial.aggregate:
             case Aggregate.COUNT | Aggregate.DAYS | Aggregate.DAY_SUM | Aggregate.HALVED:
-                columns[f"n_{name}"] = sa.func.count(_when(passes, _whole(1)))
+                columns[f"n_{name}"] = sa.func.count(_when(passes, whole(1)))
             case Aggregate.FIRST:
                 columns[f"first_{name}"] = sa.func.min(_when(passes, table.c.at_micros))
             case Aggregate.LAST:
@@ -180,7 +166,7 @@ def slice_columns(inputs: Iterable[PartialInput], facts: Facts, table: Any) -> M
                 label = facts.sums[str(partial.of)]
                 for part in (label, f"{label}_micro"):
                     total = sa.func.sum(_when(passes, table.c[part]))
-                    columns[f"{part}_{name}"] = sa.cast(sa.func.coalesce(total, _whole(0)), sa.BigInteger)
+                    columns[f"{part}_{name}"] = sa.cast(sa.func.coalesce(total, whole(0)), sa.BigInteger)
             case Aggregate.DISTINCT | Aggregate.ACTIVE:
                 pass  # they have slices of their own
     return columns
@@ -233,4 +219,4 @@ def _when(passes: Expr | None, value: Expr) -> Expr:
 
 
 def _total(value: Expr) -> Expr:
-    return sa.cast(sa.func.coalesce(sa.func.sum(value), _whole(0)), sa.BigInteger)
+    return sa.cast(sa.func.coalesce(sa.func.sum(value), whole(0)), sa.BigInteger)

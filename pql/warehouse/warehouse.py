@@ -18,7 +18,7 @@ from pql.domain.patterns.base import PatternRows
 from pql.domain.plan import Plan
 from pql.warehouse import inputs as own
 from pql.warehouse import leads as known
-from pql.warehouse.happenings import Survey, Usable, survey
+from pql.warehouse.happenings import Survey, Surveyor, Usable
 from pql.warehouse.inspection import Finding, inspect
 from pql.warehouse.members import Members, Seen
 from pql.warehouse.plans import PlanReader, missing_column
@@ -225,7 +225,7 @@ class Warehouse:
     def _usable(self, happening: Happening, accounts: Sequence[str] | None = None) -> Usable:
         relation, users = self._relations.needed(happening.value), self._relations.get("users")
         if happening not in self._surveys:
-            self._surveys[happening] = survey(self._source, relation, happening, users)
+            self._surveys[happening] = Surveyor(self._source, relation, happening, self._calendar).survey()
         return Usable(relation, happening, users, self._surveys[happening], accounts)
 
     def _subscription_rows(self) -> pd.DataFrame:

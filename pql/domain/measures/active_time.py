@@ -19,7 +19,8 @@ class ActiveTime(WindowedMeasure):
 
     A gap belongs to its later row, so a session across midnight loses nothing. With a filter, only the rows that
     pass exist for the measure. Rows without a user give no time. For accounts, a user's rows in one account are
-    consecutive to each other, whatever the user did in another account in between.
+    consecutive to each other, whatever the user did in another account in between; rows that name no account are a
+    chain of their own.
     """
 
     kind: Literal["active_time"] = "active_time"

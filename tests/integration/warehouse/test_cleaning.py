@@ -82,21 +82,23 @@ def test_rows_without_an_account_count_for_the_account_of_their_user(database: D
     assert (quality.count("attributed"), quality.count("unattributed")) == (1, 3)
 
 
-def test_of_rows_with_one_id_the_earliest_counts_wherever_its_window_lies(database: Database) -> None:
-    early = NOON - timedelta(days=40)
+def test_of_rows_with_one_id_on_one_day_the_earliest_counts(database: Database) -> None:
+    early = NOON - timedelta(hours=3)
     database.write(
-        accounts=[account("a"), account("b")],
+        accounts=[account("a"), account("b"), account("c")],
         events=[
-            event("a", event_id="1"),
+            event("b", event_id="1"),
             event("a", early, event_id="1"),
             event("b", event_id="2"),
             event("b", event_id="2"),
             event("b", event_id=None),
             event("b", event_id=None),
+            event("c", event_id="3"),
+            event("c", NOON - timedelta(days=1), event_id="3"),
         ],
     )
     warehouse = database.open("accounts", "events")
-    assert counted(warehouse)["n"].to_dict() == {"a": 0.0, "b": 3.0}
+    assert counted(warehouse)["n"].to_dict() == {"a": 1.0, "b": 3.0, "c": 2.0}
     assert warehouse.quality(as_of=NOON).count("duplicates") == 2
 
 

@@ -1,0 +1,37 @@
+"""The calendar's days in SQL: numbers from values of ours, whatever an engine believes of time zones."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from pql.domain.calendar import DAY_MICROS, Calendar
+from pql.warehouse.engines import Engine, Expr
+
+_SHIFT_DAYS = 1_000_000
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_END = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def whole(number: int) -> Expr:
+    """A whole number in the statement itself."""
+    return sa.literal_column(str(number), sa.BigInteger)
+
+
+def day_number(engine: Engine, calendar: Calendar, at: Expr, start: datetime | None, end: datetime | None) -> Expr:
+    """The number of the day that holds an instant of [start, end).
+
+    Args:
+        at: Microseconds since 1970.
+        start: None: 1970; the rules of that time hold for all that is older.
+        end: Exclusive; None: far away.
+    """
+    steps = calendar.offsets(start or _BEGINNING, end or _END)
+    newest: list[tuple[Expr, Expr]] = [
+        (at >= int(before.until or 0), whole(after.offset))
+        for before, after in zip(reversed(steps[:-1]), reversed(steps), strict=False)
+    ]
+    first = whole(steps[0].offset)
+    offset: Expr = sa.case(*newest, else_=first) if newest else first
+    # Shifted, so that nothing is negative: engines differ on what is left of a division below zero.
+    shifted = at + offset + whole(_SHIFT_DAYS * DAY_MICROS)
+    return engine.divided(shifted, DAY_MICROS) - whole(_SHIFT_DAYS)
