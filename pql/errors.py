@@ -4,7 +4,8 @@ PqlError
 ├── ConfigError          the project's files cannot be used; carries every problem found
 ├── WarehouseError       the usage tables cannot be read as asked
 │   ├── SourceUnreachable    no connection: a retry later may help
-│   └── SourceMismatch       a relation or a column is missing, or the SQL is rejected
+│   ├── SourceMismatch       a relation or a column is missing, or the SQL is rejected
+│   └── RollupUnavailable    the rollup's file or schema cannot be used now
 ├── StateError           what we remember cannot be read or written
 │   ├── MigrationPending     the state database is older or newer than the program
 │   ├── RunConflict          another run holds the state, or time would run backwards
@@ -33,6 +34,10 @@ class SourceUnreachable(WarehouseError):
 
 class SourceMismatch(WarehouseError):
     """A relation or a column is missing, or the source rejects a statement."""
+
+
+class RollupUnavailable(WarehouseError):
+    """The rollup cannot be opened, written, or is in use by another job."""
 
 
 class StateError(PqlError):

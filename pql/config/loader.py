@@ -240,6 +240,7 @@ class _Reader:
             relations=parts.relations,
             statements=parts.statements,
             variables=pql.usage.variables,
+            rollup=None if pql.usage.rollup is None else pql.usage.rollup.build(),
             folder=self._files.folder,
         )
         return Project(

@@ -18,6 +18,25 @@ class SqlFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RollupSettings:
+    """Where the daily partial results are kept.
+
+    Args:
+        home: `local`: an embedded DuckDB file of ours; `source`: a schema of ours beside the usage tables.
+        path: The local file, relative to the project's folder.
+        schema: The schema in the source.
+        late: Events that arrive later than this after they occurred are reported and not counted.
+        backfill: For so long a run fills in the past of new definitions; the next run goes on.
+    """
+
+    home: Literal["local", "source"] = "local"
+    path: str = "var/rollup.duckdb"
+    schema: str = "pql_rollup"
+    late: Duration = Duration.of_days(7)
+    backfill: Duration = Duration(600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageSettings:
     """Where the usage lies and how it is read.
 
@@ -29,6 +48,7 @@ class UsageSettings:
         relations: The project's `sql/<relation>.sql` by relation.
         statements: The project's `sql/measures/*.sql` by path.
         variables: What the SQL's Jinja sees beside `start` and `end`.
+        rollup: None: every evaluation reads the events themselves.
     """
 
     url: str = field(repr=False)
@@ -37,6 +57,7 @@ class UsageSettings:
     relations: Mapping[str, SqlFile] = field(default_factory=dict)
     statements: Mapping[str, SqlFile] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
+    rollup: RollupSettings | None = None
     folder: Path = Path()
 
 

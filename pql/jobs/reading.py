@@ -13,7 +13,7 @@ from pql.domain.evaluate import evaluate
 from pql.domain.evaluation import Evaluation
 from pql.domain.plan import Plan, PlanItem
 from pql.domain.verdicts import needed
-from pql.warehouse import DataQuality, Warehouse
+from pql.warehouse import DataQuality, Refreshed, Warehouse, by_user
 
 Progress = Callable[[str, int, int], None]
 
@@ -33,6 +33,7 @@ class Reading:
         allowances: As `Warehouse.allowances`.
         measured: One instant of `Plan.finish`, index `lead_id`.
         quality: What the source's rows are like.
+        rolled: What the refresh of the rollup did; empty without one.
     """
 
     as_of: datetime
@@ -42,6 +43,7 @@ class Reading:
     allowances: pd.DataFrame
     measured: pd.DataFrame
     quality: DataQuality
+    rolled: Sequence[Refreshed] = ()
 
 
 def plan_of(definitions: Definitions) -> Plan:
@@ -49,9 +51,37 @@ def plan_of(definitions: Definitions) -> Plan:
     return Plan(lead=definitions.lead, items=needed(definitions.signals))
 
 
-def read(warehouse: Warehouse, definitions: Definitions, *, as_of: datetime, progress: Progress = silent) -> Reading:
-    """Read everything that an evaluation at `as_of` needs."""
+def use_plan(definitions: Definitions) -> Plan:
+    """The measure by which the use of customers is followed."""
+    return Plan(lead=definitions.lead, items=(PlanItem(name="use", measure=definitions.customers.use),))
+
+
+def champions_plan(definitions: Definitions) -> Plan:
+    """What tells the users of a lead apart, for `Warehouse.user_measures`."""
+    used = definitions.scoring.champions.measures
+    return Plan(lead=definitions.lead, items=tuple(PlanItem(name=one.name, measure=one.measure) for one in used))
+
+
+def read(
+    warehouse: Warehouse,
+    definitions: Definitions,
+    *,
+    as_of: datetime,
+    progress: Progress = silent,
+    keep_on: Callable[[], bool] = lambda: True,
+) -> Reading:
+    """Read everything that an evaluation at `as_of` needs.
+
+    Args:
+        warehouse: The usage tables; their rollup is brought up to `as_of` first.
+        definitions: What is evaluated.
+        as_of: The instant.
+        progress: Is told of each step.
+        keep_on: Asked whether there is time to fill in more of the past of new definitions.
+    """
     steps = 4
+    plans = [plan_of(definitions), use_plan(definitions), by_user(champions_plan(definitions))]
+    rolled = warehouse.refresh(plans, as_of=as_of, progress=progress, keep_on=keep_on)
     progress("Reading accounts and users", 0, steps)
     leads = warehouse.leads(as_of=as_of)
     users = warehouse.users([*leads.index])
@@ -69,6 +99,7 @@ def read(warehouse: Warehouse, definitions: Definitions, *, as_of: datetime, pro
         allowances=warehouse.allowances(),
         measured=measured.droplevel("as_of"),
         quality=quality,
+        rolled=rolled,
     )
 
 
@@ -123,6 +154,5 @@ def customer_use(
     """
     if not lead_ids:
         return pd.DataFrame({name: pd.Series(dtype=float) for name in instants})
-    plan = Plan(lead=definitions.lead, items=(PlanItem(name="use", measure=definitions.customers.use),))
-    used = warehouse.measures(plan, sorted({*instants.values()}), lead_ids)["use"]
+    used = warehouse.measures(use_plan(definitions), sorted({*instants.values()}), lead_ids)["use"]
     return pd.DataFrame({name: used.xs(to_micros(instant)) for name, instant in instants.items()})

@@ -15,7 +15,6 @@ from pql.domain.decisions import Circumstances, Why, decide
 from pql.domain.durations import Duration
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Alert, Subject
-from pql.domain.plan import Plan, PlanItem
 from pql.domain.routing import Route, route
 from pql.domain.rules import Rep
 from pql.errors import ConfigError
@@ -29,6 +28,7 @@ from pql.jobs.compose import (
     qualification_alert,
     usage_drop_alert,
 )
+from pql.jobs.reading import champions_plan
 from pql.notify import Channel
 from pql.store import Store
 from pql.store.records import DecisionRecord, OutboxRecord
@@ -199,8 +199,7 @@ def brief(
     """Read what only the messages need: the champions and the latest facts of the leads that are told about."""
     definitions = project.definitions
     members = users[users["lead_id"].isin(lead_ids)]
-    items = tuple(PlanItem(name=used.name, measure=used.measure) for used in definitions.scoring.champions.measures)
-    measured = warehouse.user_measures(Plan(lead=definitions.lead, items=items), [*lead_ids], evaluation.as_of)
+    measured = warehouse.user_measures(champions_plan(definitions), [*lead_ids], evaluation.as_of)
     ranked = rank(definitions.scoring.champions, members, measured)
     people = ranked.merge(members[["user_id", "name", "email", "role"]], on="user_id", how="left")
     fired = evaluation.verdicts.outcomes.reindex([*lead_ids]).eq(Outcome.FIRED).any()

@@ -2,6 +2,7 @@
 
 from pql.warehouse.inspection import Finding
 from pql.warehouse.quality import DataQuality, QualityFact
-from pql.warehouse.warehouse import Warehouse, open_warehouse
+from pql.warehouse.rollup.refresh import Refreshed
+from pql.warehouse.warehouse import Warehouse, by_user, open_warehouse
 
-__all__ = ["DataQuality", "Finding", "QualityFact", "Warehouse", "open_warehouse"]
+__all__ = ["DataQuality", "Finding", "QualityFact", "Refreshed", "Warehouse", "by_user", "open_warehouse"]

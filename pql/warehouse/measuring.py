@@ -309,7 +309,7 @@ class _Work:
         labelled = [expr.label(label) for label, expr in columns.items()]
         select = sa.select(spans.c.as_of, key.label("key"), *labelled).select_from(joined).group_by(spans.c.as_of, key)
         frame = self._measuring.source.fetch(select, self._measuring.usable.relation.file.path)
-        return _scattered(frame, inputs, grid)
+        return scattered(frame, inputs, grid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +346,8 @@ def _base(level: Level) -> Level:
     return Level.ACCOUNT if level is Level.COMPANY else level
 
 
-def _scattered(frame: pd.DataFrame, inputs: Mapping[PartialInput, str], grid: Grid) -> Mapping[str, Floats]:
+def scattered(frame: pd.DataFrame, inputs: Mapping[PartialInput, str], grid: Grid) -> Mapping[str, Floats]:
+    """The numbers of a frame with `as_of` and `key`, where they belong; a sum has a second column, `<label>_micro`."""
     places = grid.places(frame)
     wanted = places >= 0
     found = {}

@@ -60,6 +60,15 @@ class Members:
         there = each.c.created_at.is_(None) | (each.c.created_at < to_micros(self._until))
         return sa.select(each.c.account_id, each.c.company_id).where(there)
 
+    def accounts_of_users(self) -> sa.Select[Any] | None:
+        """A SELECT of `user_id` and `account_id` of the users whose account is known; None without users."""
+        users = self._relations.get("users")
+        if users is None:
+            return None
+        rows = users.rows()
+        each = one_a_key(rows, "user_id", {"account_id": rows.clean("account_id").expr}).subquery()
+        return sa.select(each.c.user_id, each.c.account_id).where(each.c.account_id.is_not(None))
+
     @cached_property
     def accounts(self) -> pd.DataFrame:
         """Index `account_id`, sorted: `company_id`, `created_at` (microseconds, NaN unknown) and all attributes."""

@@ -14,7 +14,6 @@ from pql.domain.partials import (
     AttributeInput,
     Input,
     Level,
-    Partial,
     PartialInput,
     StatementInput,
     UserCountInput,
@@ -26,14 +25,9 @@ from pql.warehouse.inputs import allowance_columns, attribute_column, statement_
 from pql.warehouse.leads import SUBSCRIPTION_COLUMNS
 from pql.warehouse.measuring import Floats, Grid, Measuring, Task
 from pql.warehouse.members import Members
-from pql.warehouse.relations import Relation, Relations
+from pql.warehouse.relations import Relations
+from pql.warehouse.rollup.rollup import Rollup
 from pql.warehouse.source import Source
-
-
-def missing_column(partial: Partial, relation: Relation) -> str | None:
-    """The first column that a partial reads and the relation lacks."""
-    names = [*partial.where.columns, *([] if partial.of is None else [partial.of])]
-    return next((name for name in names if not relation.has(name)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +40,7 @@ class PlanReader:
         usable: The rows that count of a relation, of these accounts only (None: of all).
         facts: What is known of accounts, users or companies at an instant.
         allowances: The rows of the allowances relation.
+        rollup: Where it reaches these instants: in place of the rows.
     """
 
     source: Source
@@ -58,6 +53,7 @@ class PlanReader:
     usable: Callable[[Happening, Sequence[str] | None], Usable]
     facts: Callable[[datetime, Level], pd.DataFrame]
     allowances: Callable[[], pd.DataFrame]
+    rollup: Rollup | None = None
 
     def read(self) -> Mapping[Level, Keyed]:
         """The merged inputs of each level."""
@@ -110,8 +106,8 @@ class PlanReader:
 
     def _lack(self, source: Input, level: Level) -> Missing:
         match source:
-            case PartialInput(partial=partial):
-                return self._partial_lack(partial)
+            case PartialInput():
+                return self._partial_lack(source, level)
             case AttributeInput(name=name):
                 return self._attribute_lack(name, level)
             case UserCountInput(where=where):
@@ -124,11 +120,14 @@ class PlanReader:
             case StatementInput(file=file):
                 return Missing.NONE if file in self.source.usage.statements else Missing.NO_RELATION
 
-    def _partial_lack(self, partial: Partial) -> Missing:
-        relation = self.relations.get(partial.relation.value)
+    def _partial_lack(self, source: PartialInput, level: Level) -> Missing:
+        relation = self.relations.get(source.partial.relation.value)
         if relation is None:
             return Missing.NO_RELATION
-        return Missing.NONE if missing_column(partial, relation) is None else Missing.NO_COLUMN
+        if not relation.has_all(source.partial):
+            return Missing.NO_COLUMN
+        covered = self.rollup is None or self.rollup.covers(source, level, self.instants)
+        return Missing.NONE if covered else Missing.BUILDING
 
     def _attribute_lack(self, name: str, level: Level) -> Missing:
         if self.relations.needed("accounts").has(name):
@@ -150,16 +149,26 @@ class PlanReader:
         for happening in Happening:
             task = self._task(happening, absent)
             if task.all_inputs():
-                measuring = Measuring(
-                    source=self.source,
-                    usable=self.usable(happening, self._accounts()),
-                    companies=self.members.companies(),
-                    calendar=self.calendar,
-                    instants=self.instants,
-                )
-                for level, columns in measuring.run(task, grids).items():
+                for level, columns in self._of_one(happening, task, grids).items():
                     found[level] |= columns
         return found
+
+    def _of_one(
+        self, happening: Happening, task: Task, grids: Mapping[Level, Grid]
+    ) -> Mapping[Level, Mapping[str, Floats]]:
+        companies = self.members.companies()
+        if self.rollup is None:
+            usable = self.usable(happening, self._accounts())
+            return Measuring(self.source, usable, companies, self.calendar, self.instants).run(task, grids)
+        return self.rollup.measure(
+            happening,
+            task,
+            grids,
+            self.instants,
+            companies=companies,
+            members=self.members.accounts_of_users(),
+            few=self.lead_ids is not None,
+        )
 
     def _task(self, happening: Happening, absent: Mapping[Level, Mapping[str, Missing]]) -> Task:
         return Task(

@@ -1,5 +1,6 @@
 """The relations of a project as the source has them: which there are, with which columns, and as subqueries."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
 from pql.config.settings import SqlFile
+from pql.domain.partials import Partial
 from pql.errors import SourceMismatch
 from pql.warehouse.engines import Column, Engine, Kind
 from pql.warehouse.source import Source
@@ -67,6 +69,20 @@ class Relation:
     def has(self, column: str) -> bool:
         """Whether there is such a column, or the column that holds such a property."""
         return column in self.kinds or (column.startswith(PROPERTY) and "properties" in self.kinds)
+
+    def has_all(self, partial: Partial) -> bool:
+        """Whether it has all that a partial reads."""
+        return self.lacks(partial) is None
+
+    def lacks(self, partial: Partial) -> str | None:
+        """The first column that a partial reads and the relation has not."""
+        names = [*partial.where.columns, *([] if partial.of is None else [partial.of])]
+        return next((name for name in names if not self.has(name)), None)
+
+    def fingerprint(self, time_zone: str) -> str:
+        """Changes when the relation's SQL, its variables or the meaning of its times do."""
+        parts = [self.file.text, time_zone, self.engine.naive_zone.key, repr(sorted(self.variables.items()))]
+        return hashlib.blake2s("\0".join(parts).encode(), digest_size=12).hexdigest()
 
     def rows(self, *, start: datetime | None = None, end: datetime = _LATEST) -> "Rows":
         """The team's SELECT as a subquery.

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 
 from pql.config.settings import UsageSettings
@@ -57,6 +58,11 @@ class Source:
         """
         with self.asking(what) as connection:
             return self.engine.fetch(connection, statement, dict(parameters or {}))
+
+    def fetch_arrow(self, statement: sa.Executable, what: str) -> pa.Table:
+        """All rows of a SELECT, as Arrow."""
+        with self.asking(what) as connection:
+            return self.engine.fetch_arrow(connection, statement, {})
 
     def describe(self, sql: str, path: str) -> Mapping[str, Described]:
         """The columns of a team's SELECT and what they hold, without reading a row."""

@@ -1,8 +1,8 @@
 """The usage as the rest of the program sees it: frames as of an instant, and nothing about databases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -21,16 +21,28 @@ from pql.warehouse import leads as known
 from pql.warehouse.happenings import Survey, Surveyor, Usable
 from pql.warehouse.inspection import Finding, inspect
 from pql.warehouse.members import Members, Seen
-from pql.warehouse.plans import PlanReader, missing_column
+from pql.warehouse.plans import PlanReader
 from pql.warehouse.quality import DataQuality, look
 from pql.warehouse.recent import LATEST_COLUMNS, latest_row, pattern_rows
 from pql.warehouse.relations import Relations
+from pql.warehouse.rollup.refresh import Progress, Refreshed
+from pql.warehouse.rollup.rollup import Rollup
 from pql.warehouse.source import Source
 
 # More leads than this are not named in a statement: the rows of all are read, and those of others dropped.
 MOST_NAMED = 500
 # Each instant cuts the rows' days; so many are evaluated in one pass.
 MOST_INSTANTS = 128
+
+
+def _silent(_step: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def by_user(plan: Plan) -> Plan:
+    """The plan with each measure taken for each user."""
+    items = tuple(replace(item, measure=replace(item.measure, level=None)) for item in plan.items)
+    return Plan(lead=Level.USER, items=items)
 
 
 def open_warehouse(project: Project) -> "Warehouse":
@@ -57,15 +69,19 @@ class Warehouse:
         self._relations = Relations(self._source)
         self._calendar = Calendar(ZoneInfo(definitions.time_zone))
         self._lead = definitions.lead
+        settings = project.usage.rollup
+        self._rollup = None if settings is None else Rollup(self._source, self._relations, settings, self._calendar)
         self._kept_at: datetime | None = None
-        self._surveys: dict[Happening, Survey] = {}
+        self._surveys: dict[tuple[Happening, datetime | None, datetime | None], Survey] = {}
         self._members: Members | None = None
         self._subscriptions: pd.DataFrame | None = None
         self._allowance_rows: pd.DataFrame | None = None
         self._deals: pd.Index[str] | None = None
 
     def close(self) -> None:
-        """Give the connection back; the warehouse can be used again, and connects anew."""
+        """Give the connections back; the warehouse can be used again, and connects anew."""
+        if self._rollup is not None:
+            self._rollup.close()
         self._source.close()
         self._forget()
 
@@ -122,6 +138,29 @@ class Warehouse:
 
     # --- measures ---
 
+    def refresh(
+        self,
+        plans: Sequence[Plan],
+        *,
+        as_of: datetime,
+        progress: Progress = _silent,
+        keep_on: Callable[[], bool] = lambda: True,
+    ) -> Sequence[Refreshed]:
+        """Bring the rollup up to an instant, for these plans; from then on `measures` reads it and not the events.
+
+        Args:
+            plans: All that will be measured.
+            as_of: No row at or after it is rolled.
+            progress: Is told of the days that are rolled.
+            keep_on: Asked whether there is time to fill in more of the past of new definitions.
+
+        Returns:
+            A report a relation; none where the project has no rollup.
+        """
+        if self._rollup is None:
+            return ()
+        return self._rollup.refresh(plans, as_of, progress=progress, keep_on=keep_on)
+
     def measures(self, plan: Plan, instants: Sequence[datetime], lead_ids: Sequence[str] | None = None) -> pd.DataFrame:
         """The measures of a plan at any number of instants: what `Plan.finish` returns.
 
@@ -142,8 +181,7 @@ class Warehouse:
         self._keep_for(as_of)
         pairs = self._current_members().pairs(Level.USER, self._lead)
         wanted = pairs[pairs["lead_id"].isin(list(lead_ids))].drop_duplicates("key").set_index("key")["lead_id"]
-        items = tuple(replace(item, measure=replace(item.measure, level=None)) for item in plan.items)
-        measured = self.measures(Plan(lead=Level.USER, items=items), [as_of], list(wanted.index))
+        measured = self.measures(by_user(plan), [as_of], list(wanted.index))
         frame = measured.droplevel("as_of").rename_axis("user_id")
         return frame.assign(lead_id=wanted.reindex(frame.index))
 
@@ -173,7 +211,9 @@ class Warehouse:
         members = self._current_members()
         lead, accounts = self._lead, self._current_members().pairs(Level.ACCOUNT, self._lead)
         pairs = members.pairs(Level.USER, lead) if lead is Level.USER else accounts
-        usable = self._usable(Happening.EVENTS)
+        span = timedelta(microseconds=moment.pattern.span.micros)
+        asks_all = moment.pattern.asks_first
+        usable = self._usable(Happening.EVENTS, start=None if asks_all else since - span, end=as_of)
         events, firsts = pattern_rows(self._source, usable, moment, pairs=pairs, lead=lead, since=since, as_of=as_of)
         return PatternRows(
             events=events,
@@ -222,11 +262,23 @@ class Warehouse:
         frame = self._source.fetch(select, usable.relation.file.path)
         return Seen.of(frame.astype({"user_id": "str", "account_id": "str"}))
 
-    def _usable(self, happening: Happening, accounts: Sequence[str] | None = None) -> Usable:
+    def _usable(
+        self,
+        happening: Happening,
+        accounts: Sequence[str] | None = None,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Usable:
+        """The rows of [start, end) that count; whole days are looked at, since ids are compared within a day."""
         relation, users = self._relations.needed(happening.value), self._relations.get("users")
-        if happening not in self._surveys:
-            self._surveys[happening] = Surveyor(self._source, relation, happening, self._calendar).survey()
-        return Usable(relation, happening, users, self._surveys[happening], accounts)
+        first = None if start is None else self._calendar.start_of(self._calendar.day_of(start))
+        bounds = (happening, first, end)
+        if bounds not in self._surveys:
+            # The tables of a survey bear the relation's name: an older one's are replaced.
+            self._surveys = {known: found for known, found in self._surveys.items() if known[0] is not happening}
+            self._surveys[bounds] = Surveyor(self._source, relation, happening, self._calendar, first, end).survey()
+        return Usable(relation, happening, users, self._surveys[bounds], accounts)
 
     def _subscription_rows(self) -> pd.DataFrame:
         if self._subscriptions is None:
@@ -263,6 +315,7 @@ class Warehouse:
             usable=self._usable,
             facts=self._facts,
             allowances=self._allowances,
+            rollup=self._rollup if self._rollup is not None and self._rollup.reaches(plan, instants) else None,
         )
         return plan.finish(reader.read(), lead_ids=wanted, instants=instants, calendar=self._calendar)
 
@@ -274,7 +327,7 @@ class Warehouse:
         pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
         named = pairs["key"].tolist() if self._lead is not Level.USER and len(pairs) <= MOST_NAMED else None
         usable = self._usable(measure.evidence[0].relation, named)
-        if missing_column(measure.evidence[0], usable.relation):
+        if not usable.relation.has_all(measure.evidence[0]):
             return None
         return latest_row(
             self._source,

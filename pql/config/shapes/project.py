@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from pql.config.settings import DeliverySettings, Schedules, StateSettings
+from pql.config.settings import DeliverySettings, RollupSettings, Schedules, StateSettings
 from pql.config.shapes.base import Name, Schedule, Shape, Text, Zone, wrong
+from pql.domain.durations import Duration
 from pql.domain.partials import Level
 
 STATE_ENGINES = ("sqlite", "postgresql")
@@ -27,6 +28,29 @@ def _state_url(text: str) -> str:
     return text
 
 
+class RollupIn(Shape):
+    """Where daily partial results are kept, so that a run costs what is new."""
+
+    home: Literal["local", "source"] = Field(
+        description="local: an embedded DuckDB file of ours; source: a schema of ours beside the usage tables."
+    )
+    path: Text = Field(default="var/rollup.duckdb", description="The local file, relative to the project's folder.")
+    table_schema: Name = Field(default="pql_rollup", alias="schema", description="The schema in the source.")
+    late: Duration = Field(
+        default=Duration.of_days(7),
+        description="Events that arrive later than this after they occurred are reported and not counted.",
+    )
+    backfill: Duration = Field(
+        default=Duration(600), description="For so long a run fills in the past of new definitions; the next goes on."
+    )
+
+    def build(self) -> RollupSettings:
+        """The domain's value."""
+        return RollupSettings(
+            home=self.home, path=self.path, schema=self.table_schema, late=self.late, backfill=self.backfill
+        )
+
+
 class UsageIn(Shape):
     """Where the usage lies and how it is read."""
 
@@ -38,6 +62,9 @@ class UsageIn(Shape):
     )
     naive_time_zone: Zone = Field(default="UTC", description="The zone of timestamps that bear none.")
     variables: dict[Name, Any] = Field(default={}, description="What the SQL's Jinja sees beside `start` and `end`.")
+    rollup: RollupIn | None = Field(
+        default=None, description="Where daily partial results are kept; without it each run reads all events anew."
+    )
 
 
 class StateIn(Shape):

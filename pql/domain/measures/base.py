@@ -36,6 +36,7 @@ class Missing(IntEnum):
     UNKNOWN_ATTRIBUTE = 8
     NOT_A_NUMBER = 9
     STALE = 10
+    BUILDING = 11
 
 
 MISSING_WORDS: Mapping[Missing, str] = {
@@ -50,6 +51,7 @@ MISSING_WORDS: Mapping[Missing, str] = {
     Missing.UNKNOWN_ATTRIBUTE: "the attribute is unknown",
     Missing.NOT_A_NUMBER: "the value is not a number",
     Missing.STALE: "its source is stale",
+    Missing.BUILDING: "its past is still being filled in",
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 
 from pql.config.settings import UsageSettings
@@ -112,6 +113,21 @@ class Engine(ABC):
         result = connection.execute(statement, parameters)
         return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
 
+    def fetch_arrow(
+        self, connection: sa.Connection, statement: sa.Executable, parameters: Mapping[str, object]
+    ) -> pa.Table:
+        """All rows of a SELECT, as Arrow."""
+        # Not through pandas, which makes floats of whole numbers with gaps.
+        result = connection.execute(statement, parameters)
+        names = list(result.keys())
+        rows = [tuple(row) for row in result]
+        columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+        return pa.table([pa.array(column) for column in columns], names=names)
+
+    def allow_writing(self, connection: sa.Connection) -> None:
+        """Let the transaction that begins write to the rollup's schema."""
+        self.allow_temporary(connection)
+
     def error_line(self, error: BaseException) -> int | None:
         """Which line of the statement the database complains about, from 1, if it says so."""
         found = re.search(r"LINE (\d+):", str(error))
@@ -158,6 +174,30 @@ class Engine(ABC):
     def power(self, base: float, exponent: Expr) -> Expr:
         """`base` to a power that is a double."""
         return sa.func.power(sa.literal_column(repr(base)), exponent)
+
+    def rows_of(
+        self, name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]
+    ) -> sa.FromClause:
+        """A small table of constants, inside a statement.
+
+        Args:
+            name: Of the table.
+            columns: Its columns and their types.
+            rows: At least one.
+        """
+        values = sa.values(*(sa.column(column, kind) for column, kind in columns.items()), name=name)
+        return values.data(list(rows))
+
+    has_bits: ClassVar[bool] = True
+    indexes_days: ClassVar[bool] = False
+
+    def bits_united(self, bits: Expr) -> Expr:
+        """The aggregate that unites sets of bits, each a whole number of 64 bits; nulls count as nothing."""
+        return sa.func.bit_or(bits, type_=sa.BigInteger())
+
+    def bits_counted(self, bits: Expr) -> Expr:
+        """How many bits of a whole number are set."""
+        return sa.func.bit_count(bits, type_=sa.BigInteger())
 
     def hashed(self, text: Expr) -> Expr:
         """A short value that is equal for equal texts, and nearly always differs for others."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
@@ -48,11 +49,12 @@ class DuckDB(Engine):
         url = sa.make_url(self.usage.url)
         in_memory = url.database in (None, "", ":memory:")
         path = ":memory:" if in_memory else str(self.usage.folder / str(url.database))
+        beside = self.usage.rollup is not None and self.usage.rollup.home == "source"
         # Spilled data go to the machine's temporary folder: the source's may not be writable.
         options = {"preserve_insertion_order": "false", "temp_directory": tempfile.gettempdir() + "/pql-duckdb"}
         return sa.create_engine(
             URL.create("duckdb", database=path),
-            connect_args={"read_only": not in_memory, "config": options},
+            connect_args={"read_only": not (in_memory or beside), "config": options},
             poolclass=NullPool,
         )
 
@@ -77,15 +79,23 @@ class DuckDB(Engine):
         # As Arrow, which only DuckDB's own interface gives: several times faster than rows of Python objects.
         if not isinstance(statement, sa.sql.ClauseElement):
             return super().fetch(connection, statement, parameters)
+        frame: pd.DataFrame = self.fetch_arrow(connection, statement, parameters).to_pandas()
+        return frame
+
+    def fetch_arrow(
+        self, connection: sa.Connection, statement: sa.Executable, parameters: Mapping[str, object]
+    ) -> pa.Table:
+        if not isinstance(statement, sa.sql.ClauseElement):
+            return super().fetch_arrow(connection, statement, parameters)
         compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
         values = compiled.construct_params(dict(parameters), escape_names=False) or {}
         ordered = [values[name] for name in getattr(compiled, "positiontup", None) or ()]
         raw: Any = connection.connection.dbapi_connection
         try:
-            frame: pd.DataFrame = raw.sql(str(compiled), params=ordered).to_arrow_table().to_pandas()
+            table: pa.Table = raw.sql(str(compiled), params=ordered).to_arrow_table()
         except duckdb.Error as exc:
             raise sa.exc.ProgrammingError(str(compiled), None, exc) from exc
-        return frame
+        return table
 
     def text(self, column: Column) -> Expr:
         as_text = sa.cast(column.expr, sa.Text)

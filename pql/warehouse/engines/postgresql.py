@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import BIT, JSONB
 from sqlalchemy.pool import NullPool
 
 from pql.warehouse.engines.base import (
@@ -42,6 +42,7 @@ class PostgreSQL(Engine):
     """A server, asked in transactions that are read-only."""
 
     name: ClassVar[str] = "postgresql"
+    indexes_days: ClassVar[bool] = True
     _collation: str = "default"
     _validates: bool = True
 
@@ -179,6 +180,9 @@ class PostgreSQL(Engine):
 
     def power(self, base: float, exponent: Expr) -> Expr:
         return sa.func.power(sa.literal_column(f"{base!r}::float8"), sa.cast(exponent, sa.Double))
+
+    def bits_counted(self, bits: Expr) -> Expr:
+        return sa.func.bit_count(sa.cast(bits, BIT(64)), type_=sa.BigInteger())
 
     def hashed(self, text: Expr) -> Expr:
         return sa.func.hashtextextended(text, 0)

@@ -97,6 +97,9 @@ class SQLite(Engine):
         value = sa.case((truth.in_(("true", "false")), truth), else_=sa.func.json_extract(column.expr, path))
         return Column(sa.case((sa.func.json_valid(column.expr) == 1, value)), Kind.ANY)
 
+    has_bits: ClassVar[bool] = False
+    indexes_days: ClassVar[bool] = True
+
     def floor(self, number: Expr) -> Expr:
         return sa.func.pql_floor(number, type_=sa.BigInteger())
 

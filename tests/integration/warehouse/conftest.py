@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
 
 from pql.config.settings import Project
 from pql.warehouse import Warehouse, open_warehouse
@@ -41,6 +43,13 @@ class Database:
     ) -> None:
         self.close()
         make_tables(writable(self.url, self.folder), tables, {**COLUMNS, **(columns or {})}, types or {})
+
+    def drop_schema(self, schema: str) -> None:
+        """Drop a schema and all in it."""
+        self.close()
+        engine = sa.create_engine(writable(self.url, self.folder), poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(sa.schema.DropSchema(schema, cascade=True, if_exists=True))
 
     def project(self, *relations: str, sql: Mapping[str, str] | None = None, **options: Any) -> Project:
         texts = {name: f"SELECT * FROM {name}" for name in relations} | dict(sql or {})

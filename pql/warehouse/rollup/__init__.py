@@ -1,0 +1,1 @@
+"""Partial results a day, kept so that an evaluation costs what is new."""

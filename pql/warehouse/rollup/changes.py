@@ -1,0 +1,126 @@
+"""Which days gained, lost or changed rows since they were rolled."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from pql.domain.calendar import Calendar, to_micros
+from pql.warehouse.days import day_number, whole
+from pql.warehouse.engines import Engine, Expr
+from pql.warehouse.happenings import Reader, Usable
+from pql.warehouse.relations import Rows
+from pql.warehouse.slices import Facts
+from pql.warehouse.source import Source
+
+# Sums of this many remainders stay far within 64 bits.
+_MODULUS = 2_147_483_647
+STATE = ("row_count", "newest", "mark", "last_at", "orphans")
+
+
+def survey_days(
+    source: Source, usable: Usable, facts: Facts, calendar: Calendar, *, start: datetime | None, end: datetime
+) -> pd.DataFrame:
+    """What there is of each day of [start, end): index `day`, and the columns of `STATE` as whole numbers.
+
+    `newest` is the newest arrival, `mark` a checksum of what is kept of the rows: the one where rows tell when they
+    arrived, the other where they do not; the other column is 0.
+    """
+    readers = _readers(usable, facts, source.engine)
+    rows = usable.select(readers, start=start, end=end, attributed=False).subquery()
+    day = day_number(source.engine, calendar, rows.c.at_micros, start, end)
+    dated = sa.select(*rows.c, day.label("day")).subquery()
+    nothing = whole(0)
+    columns: Mapping[str, Expr] = {
+        "row_count": sa.func.count(),
+        "newest": sa.func.max(dated.c.arrived) if "arrived" in dated.c else nothing,
+        "mark": _total(dated.c.mark) if "mark" in dated.c else nothing,
+        "last_at": sa.func.max(dated.c.at_micros),
+        "orphans": sa.func.count(sa.case((dated.c.account_id.is_(None), whole(1)))),
+    }
+    labelled = [expr.label(name) for name, expr in columns.items()]
+    select = sa.select(dated.c.day.label("day"), *labelled).group_by(dated.c.day)
+    frame = source.fetch(select, usable.relation.file.path)
+    return frame.fillna(0).astype(np.int64).set_index("day").sort_index()
+
+
+def _readers(usable: Usable, facts: Facts, engine: Engine) -> Mapping[str, Reader]:
+    if usable.relation.has("ingested_at"):
+        return {"arrived": lambda rows: engine.micros(rows.column("ingested_at"))}
+    readers = facts.readers(engine)
+    return {"mark": lambda rows: _mark(engine, rows, readers.values())}
+
+
+def _mark(engine: Engine, rows: Rows, readers: Iterable[Reader]) -> Expr:
+    """A number of a row that nearly always differs when what is kept of it does."""
+    has_user = rows.relation.has("user_id")
+    ids = [rows.clean("account_id").expr, *([rows.clean("user_id").expr] if has_user else [])]
+    parts: list[Any] = [*ids, engine.micros(rows.column("occurred_at")), *(reader(rows) for reader in readers)]
+    written: Expr = reduce(
+        lambda left, right: left.concat(sa.literal_column("'|'")).concat(right), map(_written, parts)
+    )
+    hashed = engine.hashed(written)
+    return sa.func.length(written) if hashed is written else hashed % whole(_MODULUS)
+
+
+def _written(expr: Expr) -> Expr:
+    # A truth is no text on every engine.
+    plain = sa.case((expr, whole(1)), else_=whole(0)) if isinstance(expr.type, sa.Boolean) else expr
+    return sa.func.coalesce(sa.cast(plain, sa.Text), sa.literal_column("''"))
+
+
+def _total(value: Expr) -> Expr:
+    return sa.cast(sa.func.coalesce(sa.func.sum(value), whole(0)), sa.BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a survey says of the days that are rolled.
+
+    Args:
+        dirty: Days to roll again, the newest first.
+        advanced: Days whose rows are as they were, up to a later instant.
+        late: How many rows came, went or changed on days that are too old to be rolled again, by day.
+    """
+
+    dirty: Sequence[int]
+    advanced: Sequence[int]
+    late: Mapping[int, int]
+
+
+def changes(
+    found: pd.DataFrame, known: pd.DataFrame, calendar: Calendar, *, as_of: datetime, first: int, oldest: int
+) -> Changes:
+    """Compare what there is with what was rolled.
+
+    Args:
+        found: As `survey_days`, of the days from `first` on, as of `as_of`.
+        known: The same of the rolled days, and `until`.
+        calendar: The project's days.
+        as_of: The instant of the survey.
+        first: The first day that was surveyed.
+        oldest: The oldest day that may still be rolled again.
+    """
+    today = calendar.last_day_before(as_of)
+    rolled = known[(known.index >= first) & (known.index <= today)]
+    days = found.index.union(rolled.index)
+    there, before = found.reindex(days, fill_value=0), rolled.reindex(days, fill_value=0)
+    ends = np.array([min(to_micros(calendar.start_of(int(day) + 1)), to_micros(as_of)) for day in days], dtype=np.int64)
+    # What is known up to a later instant than this one cannot be compared, and need not be.
+    ahead = (before["until"] > ends).to_numpy()
+    differs = (there[list(STATE)] != before[list(STATE)]).any(axis=1).to_numpy() & ~ahead
+    may, unknown = np.asarray(days >= oldest), ~days.isin(rolled.index)
+    advanced = ~differs & (before["until"].to_numpy() < ends) & ~unknown
+    # Of old days only their count is compared: the mark changes with what is kept.
+    moved = (there["row_count"] - before["row_count"]).abs()
+    late = {int(str(day)): int(rows) for day, rows in moved[~may & ~ahead].items() if rows}
+    return Changes(
+        dirty=sorted((int(day) for day in days[(differs | unknown) & may]), reverse=True),
+        advanced=[int(day) for day in days[advanced]],
+        late=late,
+    )

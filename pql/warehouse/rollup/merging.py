@@ -1,0 +1,321 @@
+"""Inputs from partial results: windows joined to a calendar, for any number of instants in one statement.
+
+A calendar has a row for each instant and day that a span of it covers, and tells which spans those are. An instant
+within a day that is not rolled up to just there has a tail: that day's rows before the instant, rolled into a table
+of its own under a day number that no day has.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pql.domain.calendar import Calendar, to_micros
+from pql.domain.partials import Aggregate, Level, PartialInput, SpanKind, SpanRule
+from pql.domain.partials import Relation as Happening
+from pql.warehouse.days import whole
+from pql.warehouse.engines import Expr
+from pql.warehouse.measuring import Floats, Grid, Task, scattered
+from pql.warehouse.rollup.columns import Family, Layout, Stored
+from pql.warehouse.rollup.homes import Home
+from pql.warehouse.slices import MICRO, PAUSE_MICROS
+
+# Tails have day numbers below all days.
+TAILS = -(10**6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """The days that each span of each instant covers.
+
+    Args:
+        frame: `as_of`, `day` (where its rows are: a rolled day or a tail), `real_day`, `in_<n>` for each rule (1 or
+            0) and `weight_<n>` for each half-life.
+        rules: The name of each rule's column.
+        weights: The name of each half-life's column.
+    """
+
+    frame: pd.DataFrame
+    rules: Mapping[SpanRule, str]
+    weights: Mapping[float, str]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last day."""
+        return int(self.frame["real_day"].min()), int(self.frame["real_day"].max())
+
+
+def days_of(
+    rules: Iterable[SpanRule],
+    half_lives: Iterable[float],
+    instants: Sequence[datetime],
+    calendar: Calendar,
+    *,
+    first_day: int,
+    tails: Mapping[int, int],
+) -> Days:
+    """The calendar of some rules.
+
+    Args:
+        rules: The spans.
+        half_lives: In days.
+        instants: Sorted.
+        calendar: The project's days.
+        first_day: Nothing is older.
+        tails: The day number of the tail of an instant (microseconds), where it has one.
+    """
+    names = {rule: f"in_{number}" for number, rule in enumerate(dict.fromkeys(rules))}
+    weights = {life: f"weight_{number}" for number, life in enumerate(dict.fromkeys(half_lives))}
+    parts = [_days_at(names, weights, at, calendar, first_day, tails) for at in instants]
+    whole_numbers = pd.concat(parts, ignore_index=True).astype(np.int64)
+    return Days(frame=whole_numbers, rules=names, weights=weights)
+
+
+def _days_at(
+    rules: Mapping[SpanRule, str],
+    weights: Mapping[float, str],
+    at: datetime,
+    calendar: Calendar,
+    first_day: int,
+    tails: Mapping[int, int],
+) -> pd.DataFrame:
+    spans = {rule: rule.bounds(calendar, at) for rule in rules}
+    lows = {r: first_day if s.start is None else calendar.day_of(s.start) for r, s in spans.items()}
+    # The day of the last instant before the end: the last that the span holds, in whole or in part.
+    highs = {rule: calendar.last_day_before(span.end) for rule, span in spans.items()}
+    last = calendar.last_day_before(at)
+    low, high = max(min(lows.values()), first_day), max(highs.values())
+    real = np.arange(low, high + 1)
+    frame = pd.DataFrame({"as_of": to_micros(at), "day": real, "real_day": real})
+    for rule, name in rules.items():
+        frame[name] = ((real >= lows[rule]) & (real <= highs[rule])).astype(np.int64)
+    for life, name in weights.items():
+        frame[name] = np.floor(np.power(0.5, (last - real) / life) * MICRO + 0.5).astype(np.int64)
+    tail = tails.get(to_micros(at))
+    if tail is not None:
+        frame["day"] = frame["day"].where(frame["real_day"] != last, tail)
+    return frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merging:
+    """One relation's inputs at a set of instants.
+
+    Args:
+        layout: How distinct values are kept.
+        instants: Sorted, each once.
+        first_day: The oldest rolled day.
+        tails: As for `days_of`; their rows stand in tables put beside the rollup's.
+        tail_tables: The tables of the tails: by grain, "values" and "edges".
+        companies: `account_id` and `company_id`, to join with.
+        members: `user_id` and `account_id`; None where every row names its account.
+    """
+
+    home: Home
+    happening: Happening
+    layout: Layout
+    calendar: Calendar
+    instants: Sequence[datetime]
+    first_day: int
+    tails: Mapping[int, int]
+    tail_tables: Mapping[str, Any]
+    companies: Any
+    members: Any
+    keys: Mapping[Level, Sequence[str] | None] = field(default_factory=dict)
+
+    def run(self, task: Task, grids: Mapping[Level, Grid]) -> Mapping[Level, Mapping[str, Floats]]:
+        """The columns of each level."""
+        found: dict[Level, dict[str, Floats]] = {}
+        for level, inputs in task.inputs.items():
+            found[level] = {}
+            for part in self._classes(inputs):
+                found[level] |= self._part(level, part, grids[level])
+        return found
+
+    def _classes(self, inputs: Mapping[PartialInput, str]) -> Iterable[Mapping[PartialInput, str]]:
+        """Bounded windows, what reaches back to the beginning, and first-ever facts: each its own statements."""
+        ever = {s: label for s, label in inputs.items() if self._reaches_back(s.span)}
+        firsts = {s: label for s, label in ever.items() if s.partial.aggregate is Aggregate.FIRST}
+        bounded = {s: label for s, label in inputs.items() if s not in ever}
+        return [part for part in (bounded, {s: n for s, n in ever.items() if s not in firsts}, firsts) if part]
+
+    def _reaches_back(self, rule: SpanRule) -> bool:
+        return rule.kind is SpanKind.EVER or (rule.kind is SpanKind.PERIOD and rule.period == "total")
+
+    def _part(self, level: Level, inputs: Mapping[PartialInput, str], grid: Grid) -> Mapping[str, Floats]:
+        kinds = {source: self.layout.stored(source.partial, level) for source in inputs}
+        if all(column.family is Family.FIRST and self._reaches_back(s.span) for s, column in kinds.items()):
+            return self._firsts(level, inputs, kinds, grid)
+        lives = [float(s.partial.half_life_days or 1) for s in inputs if s.partial.aggregate is Aggregate.HALVED]
+        days = days_of(
+            (source.span for source in inputs),
+            lives,
+            self.instants,
+            self.calendar,
+            first_day=self.first_day,
+            tails=self.tails,
+        )
+        if days.frame.empty:
+            return {label: grid.empty(source.partial.aggregate) for source, label in inputs.items()}
+        calendar = self.home.put("pql_calendar", pa.Table.from_pandas(days.frame, preserve_index=False))
+        plain = {s: label for s, label in inputs.items() if kinds[s].family is not Family.VALUES}
+        found: dict[str, Floats] = {}
+        if plain:
+            found |= self._plain(level, plain, kinds, days, calendar, grid)
+        for source, label in inputs.items():
+            column = kinds[source]
+            if column.family is Family.VALUES:
+                found |= self._values(level, source, label, column, days, calendar, grid)
+            if column.family is Family.ACTIVE:
+                found[label] = found[label] + self._midnights(level, source, label, column, days, calendar, grid)
+        return found
+
+    # --- statements ---
+
+    def _plain(
+        self,
+        level: Level,
+        inputs: Mapping[PartialInput, str],
+        kinds: Mapping[PartialInput, Stored],
+        days: Days,
+        calendar: Any,
+        grid: Grid,
+    ) -> Mapping[str, Floats]:
+        rows = self._slices(level, dict.fromkeys(kinds[source] for source in inputs), days)
+        columns: dict[str, Expr] = {}
+        for source, label in inputs.items():
+            columns |= self._merged(source, label, kinds[source], rows, calendar, days)
+        labelled = [expr.label(name) for name, expr in columns.items()]
+        frame = self._grouped(level, rows, calendar, labelled)
+        return scattered(frame, inputs, grid)
+
+    def _merged(
+        self, source: PartialInput, label: str, column: Stored, rows: Any, calendar: Any, days: Days
+    ) -> Mapping[str, Expr]:
+        inside = calendar.c[days.rules[source.span]] == 1
+        first = rows.c[column.physical()[0]]
+        match source.partial.aggregate:
+            case Aggregate.COUNT | Aggregate.ACTIVE:
+                return {label: _total(sa.case((inside, first)))}
+            case Aggregate.DAYS:
+                return {label: sa.func.count(sa.distinct(sa.case((inside & (first > 0), calendar.c.real_day))))}
+            case Aggregate.DAY_SUM:
+                return {label: _total(sa.case((inside, first * calendar.c.real_day)))}
+            case Aggregate.HALVED:
+                weight = calendar.c[days.weights[float(source.partial.half_life_days or 1)]]
+                return {label: _total(sa.case((inside, first * weight)))}
+            case Aggregate.FIRST:
+                return {label: sa.func.min(sa.case((inside, first)))}
+            case Aggregate.LAST:
+                return {label: sa.func.max(sa.case((inside, first)))}
+            case Aggregate.SUM:
+                parts = zip((label, f"{label}_micro"), column.physical(), strict=True)
+                return {name: _total(sa.case((inside, rows.c[part]))) for name, part in parts}
+            case Aggregate.DISTINCT:
+                united = [
+                    sa.func.coalesce(self.home.engine.bits_united(sa.case((inside, rows.c[word]))), whole(0))
+                    for word in column.physical()
+                ]
+                counted = [self.home.engine.bits_counted(word) for word in united]
+                return {label: sum(counted[1:], counted[0])}
+
+    def _values(
+        self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, calendar: Any, grid: Grid
+    ) -> Mapping[str, Floats]:
+        table = self._with_tail(self.home.tables.values(self.happening), "values", days)
+        joined, key, where = self._keyed(level, table, calendar)
+        inside = calendar.c[days.rules[source.span]] == 1
+        values = sa.select(calendar.c.as_of, key.label("key"), table.c.value).select_from(joined)
+        each = values.where(table.c.name == column.name, inside, *where).distinct().subquery()
+        select = sa.select(each.c.as_of, each.c.key, sa.func.count().label(label)).group_by(each.c.as_of, each.c.key)
+        return scattered(self.home.fetch(select), {source: label}, grid)
+
+    def _midnights(
+        self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, calendar: Any, grid: Grid
+    ) -> Floats:
+        """The gaps across midnight, which belong to their later row's day."""
+        # Two days before, since a zone may skip one.
+        table = self._with_tail(self.home.tables.edges(self.happening), "edges", days, before=2)
+        own = table.c.name == column.name
+        early = sa.select(*table.c).where(own, table.c.late == 0).subquery("early")
+        late = sa.select(*table.c).where(own, table.c.late == 1, table.c.day > TAILS).subquery("late")
+        same = (early.c.account_id == late.c.account_id) & (early.c.user_id == late.c.user_id)
+        near = (
+            (late.c.at_micros < early.c.at_micros)
+            & (early.c.at_micros - late.c.at_micros <= PAUSE_MICROS)
+            & (early.c.day != late.c.day)
+        )
+        gaps = sa.select(
+            early.c.account_id, early.c.user_id, early.c.day, (early.c.at_micros - late.c.at_micros).label("gap")
+        ).select_from(early.join(late, same & near))
+        crossed = gaps.subquery("gaps")
+        inside = calendar.c[days.rules[source.span]] == 1
+        frame = self._grouped(level, crossed, calendar, [_total(sa.case((inside, crossed.c.gap))).label(label)])
+        return scattered(frame, {source: label}, grid)[label]
+
+    def _firsts(
+        self, level: Level, inputs: Mapping[PartialInput, str], kinds: Mapping[PartialInput, Stored], grid: Grid
+    ) -> Mapping[str, Floats]:
+        firsts = self.home.tables.firsts
+        found: dict[str, Floats] = {}
+        instants = self.home.put("pql_instants", pa.table({"as_of": [to_micros(at) for at in self.instants]}))
+        for source, label in inputs.items():
+            joined, key, where = self._keyed(level, firsts, None)
+            first = sa.select(key.label("key"), sa.func.min(firsts.c.first_at).label("first_at")).select_from(joined)
+            each = first.where(firsts.c.name == kinds[source].name, *where).group_by(key).subquery()
+            select = sa.select(instants.c.as_of, each.c.key, each.c.first_at.label(label))
+            select = select.select_from(each.join(instants, each.c.first_at < instants.c.as_of))
+            found |= scattered(self.home.fetch(select), {source: label}, grid)
+        return found
+
+    # --- rows ---
+
+    def _slices(self, level: Level, columns: Iterable[Stored], days: Days) -> Any:
+        grain = Level.USER if level is Level.USER else Level.ACCOUNT
+        table = self.home.tables.slices(self.happening, grain, columns)
+        return self._with_tail(table, grain.value, days)
+
+    def _with_tail(self, table: sa.Table, tail: str, days: Days, *, before: int = 0) -> Any:
+        """The rows of the days that matter, and those of tails."""
+        low, high = days.bounds
+        kept = sa.select(*table.c).where(table.c.day.between(low - before, high))
+        if not self.tails:
+            return kept.subquery(f"kept_{tail}")
+        other = self.tail_tables[tail]
+        names = [column.name for column in table.c]
+        return sa.union_all(kept, sa.select(*(other.c[name] for name in names))).subquery(f"kept_{tail}")
+
+    def _grouped(self, level: Level, rows: Any, calendar: Any, labelled: Sequence[sa.Label[Any]]) -> pd.DataFrame:
+        joined, key, where = self._keyed(level, rows, calendar)
+        select = sa.select(calendar.c.as_of, key.label("key"), *labelled).select_from(joined).where(*where)
+        return self.home.fetch(select.group_by(calendar.c.as_of, key))
+
+    def _keyed(self, level: Level, rows: Any, calendar: Any) -> tuple[Any, Expr, list[Expr]]:
+        """Rows with their calendar, the key of a level, and what leaves out rows without one."""
+        joined: Any = rows if calendar is None else rows.join(calendar, calendar.c.day == rows.c.day)
+        account: Expr = rows.c.account_id
+        where: list[Expr] = []
+        if self.members is not None:
+            members = self.members
+            lost = (rows.c.account_id == "") & (members.c.user_id == rows.c.user_id)
+            joined = joined.outerjoin(members, lost)
+            account = sa.case((rows.c.account_id != "", rows.c.account_id), else_=members.c.account_id)
+            where.append(account.is_not(None))
+        if level is Level.USER:
+            key: Expr = rows.c.user_id
+        elif level is Level.COMPANY:
+            joined = joined.join(self.companies, self.companies.c.account_id == account)
+            key = self.companies.c.company_id
+        else:
+            key = account
+        wanted = self.keys.get(level)
+        return joined, key, where if wanted is None else [*where, key.in_(list(wanted))]
+
+
+def _total(value: Expr) -> Expr:
+    return sa.cast(sa.func.coalesce(sa.func.sum(value), whole(0)), sa.BigInteger)

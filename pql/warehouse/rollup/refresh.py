@@ -1,0 +1,299 @@
+"""Bringing the rollup up to an instant: what changed is found, deleted and rolled again; what is new is filled in."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from pql.domain.calendar import Calendar, from_micros, to_micros
+from pql.domain.partials import Relation as Happening
+from pql.warehouse.days import day_number
+from pql.warehouse.happenings import Survey, Surveyor, Usable
+from pql.warehouse.relations import Relation
+from pql.warehouse.rollup.changes import Changes, changes, survey_days
+from pql.warehouse.rollup.columns import Family, Stored
+from pql.warehouse.rollup.firsts import Firsts
+from pql.warehouse.rollup.homes import Home
+from pql.warehouse.rollup.rolling import Batch, Dictionary
+from pql.warehouse.rollup.states import COMPLETE, States, grains, key_of
+from pql.warehouse.slices import Facts
+from pql.warehouse.source import Source
+
+Progress = Callable[[str, int, int], None]
+
+# Older days than those that may still change are looked at for so long, so that what comes too late is told.
+REPORTED = timedelta(days=30)
+# So many rows are rolled at once: it bounds memory, and what a crash can cost.
+MOST_ROWS = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refreshed:
+    """What a refresh did to one relation.
+
+    Args:
+        rolled: Days that were rolled, and how many rows they have.
+        late: Rows that came, went or changed on days too old to be rolled again, by day.
+        lost: Days of new columns that the source no longer has.
+        waiting: Columns that are not yet filled in as far back as the source goes.
+    """
+
+    relation: Happening
+    rolled: Mapping[int, int] = field(default_factory=dict)
+    late: Mapping[int, int] = field(default_factory=dict)
+    lost: tuple[int, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refresher:
+    """Rolls one relation.
+
+    Args:
+        users: The relation through which rows without an account find theirs.
+        columns: What is needed.
+        late: Days older than this are not rolled again.
+        progress: Is told of the days.
+        keep_on: Asked between batches whether there is time to fill in more of the past.
+    """
+
+    source: Source
+    home: Home
+    relation: Relation
+    happening: Happening
+    users: Relation | None
+    calendar: Calendar
+    columns: Sequence[Stored]
+    late: timedelta
+    progress: Progress
+    keep_on: Callable[[], bool]
+
+    def refresh(self, as_of: datetime) -> Refreshed:
+        """Bring the relation up to an instant."""
+        states = States(self.home)
+        states.add(self.columns)
+        known, today = states.days(self.happening), self.calendar.last_day_before(as_of)
+        # What came while nobody looked is not late.
+        looked = as_of if known.empty else min(as_of, from_micros(known["until"].max()))
+        oldest = self.calendar.day_of(looked - self.late)
+        incomplete = self._incomplete(states)
+        first = None if incomplete or known.empty else self.calendar.day_of(looked - self.late - REPORTED)
+        found = self._survey(first, as_of)
+        begin = int(min([today, *found.index, *known.index])) if first is None else first
+        seen = changes(found, known, self.calendar, as_of=as_of, first=begin, oldest=begin if known.empty else oldest)
+        ends = {day: self._end(day, as_of) for day in seen.advanced}
+        if ends:
+            states.advance(self.happening, ends)
+        lost = self._lost(found, known, incomplete, oldest)
+        rolled = self._roll_all(states, found, seen, incomplete, as_of)
+        return Refreshed(
+            relation=self.happening,
+            rolled=rolled,
+            late=seen.late,
+            lost=lost,
+            waiting=tuple(sorted(column.name for column in self._incomplete(states))),
+        )
+
+    def _incomplete(self, states: States) -> Mapping[Stored, int | None]:
+        built = states.built_from()
+        return {column: built[key_of(column)] for column in self.columns if built.get(key_of(column)) != COMPLETE}
+
+    def _survey(self, first: int | None, as_of: datetime) -> pd.DataFrame:
+        start = None if first is None else self.calendar.start_of(first)
+        plain = Usable(self.relation, self.happening, self.users, Survey(None, None, orphans=False, repeats=0))
+        return survey_days(self.source, plain, self._facts, self.calendar, start=start, end=as_of)
+
+    @property
+    def _facts(self) -> Facts:
+        return Facts.of(column.partial() for column in self.columns)
+
+    def _end(self, day: int, as_of: datetime) -> int:
+        return min(to_micros(self.calendar.start_of(day + 1)), to_micros(as_of))
+
+    def _lost(
+        self, found: pd.DataFrame, known: pd.DataFrame, incomplete: Mapping[Stored, int | None], oldest: int
+    ) -> tuple[int, ...]:
+        """Old days whose rows the source no longer has: what was kept of them stays."""
+        if not incomplete:
+            return ()
+        held = known[(known["row_count"] > 0) & (known.index < oldest)]
+        return tuple(int(day) for day in held.index.difference(found.index))
+
+    def _roll_all(
+        self,
+        states: States,
+        found: pd.DataFrame,
+        seen: Changes,
+        incomplete: Mapping[Stored, int | None],
+        as_of: datetime,
+    ) -> Mapping[int, int]:
+        """Roll what changed, then the past of what is new, the newest days first."""
+        pending, dirty = dict(incomplete), set(seen.dirty)
+        behind = [day for day in found.index if any(built is None or day < built for built in pending.values())]
+        wanted = sorted(dirty.union(map(int, behind)), reverse=True)
+        rolled: dict[int, int] = {}
+        for days in _batches(wanted, found):
+            if not dirty.intersection(days) and rolled and not self.keep_on():
+                break
+            self.progress(f"Rolling up {self.happening.value}", len(rolled), len(wanted))
+            self._roll(states, days, found, pending, as_of)
+            rolled |= {day: int(found["row_count"].get(day, 0)) for day in days}
+        else:
+            self._complete(states, pending)
+        self.progress(f"Rolling up {self.happening.value}", len(wanted), len(wanted))
+        return rolled
+
+    def _complete(self, states: States, pending: Mapping[Stored, int | None]) -> None:
+        if pending:
+            with self.home.transaction() as connection:
+                states.built(connection, pending, COMPLETE)
+
+    def _roll(
+        self,
+        states: States,
+        days: Sequence[int],
+        found: pd.DataFrame,
+        pending: dict[Stored, int | None],
+        as_of: datetime,
+    ) -> None:
+        """Delete and roll some days again, in one transaction."""
+        batch, made = self._batch(states, days, as_of)
+        grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
+        until = [self._end(day, as_of) for day in days]
+        state = found.reindex(list(days), fill_value=0).assign(until=until)
+        try:
+            with self.home.transaction() as connection:
+                self._replace(connection, batch, days)
+                Firsts(self.home, self.calendar).update(connection, batch.columns, days)
+                states.rolled(connection, self.happening, state)
+                states.built(connection, grown, min(days))
+                states.neglect(connection, self.happening, batch.columns)
+        finally:
+            for name in reversed(made):
+                self.source.drop(name)
+        pending.update(grown)
+
+    def _replace(self, connection: sa.Connection, batch: Batch, days: Sequence[int]) -> None:
+        tables, path = self.home.tables, self.relation.file.path
+        for grain in grains(batch.columns):
+            own = [column for column in batch.columns if column.grain is grain]
+            table = tables.slices(self.happening, grain, [c for c in own if c.family is not Family.VALUES])
+            connection.execute(sa.delete(table).where(table.c.day.in_(days)))
+            self.home.insert(table, [column.name for column in table.c], batch.slices(grain), path)
+        values, edges = tables.values(self.happening), tables.edges(self.happening)
+        for table in (values, edges):
+            connection.execute(sa.delete(table).where(table.c.day.in_(days)))
+        for column in batch.columns:
+            if column.family is Family.VALUES:
+                select = batch.values(column)
+                self.home.insert(values, list(select.selected_columns.keys()), select, path)
+        for column in with_edges(batch.columns):
+            select = batch.edges(column)
+            self.home.insert(edges, list(select.selected_columns.keys()), select, path)
+
+    def _batch(self, states: States, days: Sequence[int], as_of: datetime) -> tuple[Batch, list[str]]:
+        """The rows of some days, staged once, and the numbers of their values."""
+        start = self.calendar.start_of(min(days))
+        end = min(as_of, self.calendar.start_of(max(days) + 1))
+        rows, made = stage(
+            self.source,
+            self.relation,
+            self.happening,
+            self.users,
+            self._facts,
+            self.calendar,
+            start=start,
+            end=end,
+            days=days,
+        )
+        dictionary = self._learn(states, rows)
+        layout = states.layout(bits=self.home.engine.has_bits and self.source.engine.has_bits)
+        columns = [
+            column
+            for column in self.columns
+            if column.family is not Family.BITS or layout.family(column.partial()) is Family.BITS
+        ]
+        batch = Batch(
+            rows=rows,
+            facts=self._facts,
+            columns=columns,
+            dictionary=dictionary,
+            engine=self.source.engine,
+            calendar=self.calendar,
+            start=start - timedelta(days=1),
+            end=end + timedelta(days=1),
+        )
+        return batch, made
+
+    def _learn(self, states: States, rows: Any) -> Dictionary:
+        """The numbers of all values, with those that are new in these rows."""
+        known = states.dictionary(self.happening)
+        for of in dict.fromkeys(str(column.of) for column in self.columns if column.family is Family.BITS):
+            value, numbers = rows.c[self._facts.texts[of]], known.get(of, {})
+            select = sa.select(value.label("value")).where(value.is_not(None)).distinct()
+            if numbers:
+                select = select.where(value.not_in(list(numbers)))
+            new = self.source.fetch(select.limit(1000), self.relation.file.path)["value"].astype(str).tolist()
+            if new:
+                states.learn(self.happening, of, new, numbers)
+        return states.dictionary(self.happening)
+
+
+def stage(
+    source: Source,
+    relation: Relation,
+    happening: Happening,
+    users: Relation | None,
+    facts: Facts,
+    calendar: Calendar,
+    *,
+    start: datetime,
+    end: datetime,
+    days: Sequence[int] | None = None,
+) -> tuple[Any, list[str]]:
+    """The rows of [start, end) with their day and facts: a temporary table, or a subquery where there can be none.
+
+    Returns:
+        What to select from, and the temporary tables to drop.
+    """
+    surveyed = Surveyor(source, relation, happening, calendar, start, end).survey()
+    usable = Usable(relation, happening, users, surveyed)
+    rows = usable.select(facts.readers(source.engine), start=start, end=end, attributed=False).subquery()
+    day = day_number(source.engine, calendar, rows.c.at_micros, start, end)
+    select = sa.select(*rows.c, day.label("day"))
+    if days is not None and len(days) < max(days) - min(days) + 1:
+        select = select.where(day.in_(list(days)))
+    columns: list[sa.Column[Any]] = [
+        sa.Column("account_id", sa.Text),
+        sa.Column("user_id", sa.Text),
+        sa.Column("at_micros", sa.BigInteger),
+        *facts.columns(),
+        sa.Column("day", sa.BigInteger),
+    ]
+    name = f"pql_rolling_{relation.name}"
+    table = source.fill(name, columns, select, relation.file.path)
+    doubled = [f"pql_twice_{relation.name}", f"pql_kept_{relation.name}"]
+    return (select.subquery(name), doubled) if table is None else (table, [*doubled, name])
+
+
+def with_edges(columns: Sequence[Stored]) -> Iterator[Stored]:
+    """The columns of active time whose edges are kept."""
+    return (column for column in columns if column.family is Family.ACTIVE)
+
+
+def _batches(days: Sequence[int], found: pd.DataFrame) -> Iterator[list[int]]:
+    """Days, the newest first, so many at once as have not too many rows."""
+    batch: list[int] = []
+    rows = 0
+    for day in days:
+        own = int(found["row_count"].get(day, 0))
+        if batch and (rows + own > MOST_ROWS or batch[-1] - day > 1):
+            yield batch
+            batch, rows = [], 0
+        batch.append(day)
+        rows += own
+    if batch:
+        yield batch

@@ -1,0 +1,251 @@
+"""The rollup as the warehouse uses it: open, refresh, measure, close."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pql.config.settings import RollupSettings
+from pql.domain.calendar import Calendar, to_micros
+from pql.domain.partials import Level, PartialInput
+from pql.domain.partials import Relation as Happening
+from pql.domain.plan import Plan
+from pql.warehouse.measuring import Floats, Grid, Task
+from pql.warehouse.relations import Relation, Relations
+from pql.warehouse.rollup.columns import Layout, Stored, columns_of
+from pql.warehouse.rollup.homes import Home, home_of
+from pql.warehouse.rollup.merging import TAILS, Merging
+from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher, stage
+from pql.warehouse.rollup.rolling import Batch
+from pql.warehouse.rollup.states import COMPLETE, States, key_of
+from pql.warehouse.slices import Facts
+from pql.warehouse.source import Source
+
+# A tail is rolled for each of so few instants that fall within a day; more are evaluated from the rows.
+MOST_TAILS = 50
+
+
+@dataclass
+class Rollup:
+    """The daily partial results of a project's relations.
+
+    Args:
+        source: The usage tables.
+        relations: For their SQL.
+        settings: Where the rollup lives, and how late rows may come.
+        calendar: The project's days.
+    """
+
+    source: Source
+    relations: Relations
+    settings: RollupSettings
+    calendar: Calendar
+
+    def __post_init__(self) -> None:
+        self.home: Home = home_of(self.source, self.settings)
+        self._refreshed_to: datetime | None = None
+        self._built: Mapping[tuple[str, str, str], int | None] = {}
+        self._days: dict[Happening, pd.DataFrame] = {}
+        self._layout = Layout()
+        self._wanted: frozenset[Stored] = frozenset()
+
+    def close(self) -> None:
+        """Give the home back."""
+        self._refreshed_to = None
+        self.home.close()
+
+    def refresh(
+        self, plans: Iterable[Plan], as_of: datetime, *, progress: Progress, keep_on: Callable[[], bool]
+    ) -> Sequence[Refreshed]:
+        """Bring the rollup up to an instant; it stays open for `measure`.
+
+        Raises:
+            RollupUnavailable: It is in use by another job, or cannot be written. What it held stays.
+            WarehouseError: The source cannot be read. What it held stays.
+        """
+        self.home.open()
+        wanted, states = list(plans), States(self.home)
+        reports = []
+        for happening in Happening:
+            relation = self.relations.get(happening.value)
+            if relation is not None:
+                self._keep_or_clear(states, relation, happening)
+                reports.append(self._refresh(states, wanted, relation, happening, as_of, progress, keep_on))
+        self._refreshed_to, self._built = as_of, states.built_from()
+        self._layout = self._layout_of(states)
+        self._wanted = frozenset(columns_of(wanted, self._layout))
+        self._days = {happening: states.days(happening) for happening in Happening}
+        return reports
+
+    def _layout_of(self, states: States) -> Layout:
+        return states.layout(bits=self.home.engine.has_bits and self.source.engine.has_bits)
+
+    def _refresh(
+        self,
+        states: States,
+        plans: Sequence[Plan],
+        relation: Relation,
+        happening: Happening,
+        as_of: datetime,
+        progress: Progress,
+        keep_on: Callable[[], bool],
+    ) -> Refreshed:
+        while True:
+            layout = self._layout_of(states)
+            refresher = Refresher(
+                source=self.source,
+                home=self.home,
+                relation=relation,
+                happening=happening,
+                users=self.relations.get("users"),
+                calendar=self.calendar,
+                columns=self.columns(plans, relation, happening, layout),
+                late=timedelta(seconds=self.settings.late.seconds),
+                progress=progress,
+                keep_on=keep_on,
+            )
+            report = refresher.refresh(as_of)
+            # A domain that outgrew its bits is kept as rows from now on, and filled in.
+            if self._layout_of(states) == layout:
+                return report
+
+    def columns(
+        self, plans: Iterable[Plan], relation: Relation, happening: Happening, layout: Layout
+    ) -> tuple[Stored, ...]:
+        """The columns that plans need of a relation, as far as it has what they read."""
+        return tuple(
+            column
+            for column in columns_of(plans, layout)
+            if column.relation is happening and relation.has_all(column.partial())
+        )
+
+    def _keep_or_clear(self, states: States, relation: Relation, happening: Happening) -> None:
+        """Forget what was rolled with other SQL, or by other days."""
+        name, now = f"sql.{happening.value}", relation.fingerprint(self.calendar.zone.key)
+        before = states.fact(name)
+        if before is not None and before != now:
+            states.clear(happening)
+        if before != now:
+            states.remember(name, now)
+
+    # --- measures ---
+
+    def reaches(self, plan: Plan, instants: Sequence[datetime]) -> bool:
+        """Whether a plan can be evaluated from the rollup at these instants (sorted); else the rows must be read."""
+        if self._refreshed_to is None or instants[-1] > self._refreshed_to:
+            return False
+        if not self._wanted.issuperset(columns_of([plan], self._layout)):
+            return False
+        return len(self._cuts(Happening.EVENTS, instants)) <= MOST_TAILS
+
+    def covers(self, source: PartialInput, level: Level, instants: Sequence[datetime]) -> bool:
+        """Whether an input is filled in as far back as its span reaches."""
+        column = self._layout.stored(source.partial, level)
+        built = self._built.get(key_of(column))
+        if built is None or built == COMPLETE:
+            return built is not None
+        starts = [source.span.bounds(self.calendar, at).start for at in instants]
+        return all(start is not None and built <= self.calendar.day_of(start) for start in starts)
+
+    def measure(
+        self,
+        happening: Happening,
+        task: Task,
+        grids: Mapping[Level, Grid],
+        instants: Sequence[datetime],
+        *,
+        companies: sa.Select[Any],
+        members: sa.Select[Any] | None,
+        few: bool,
+    ) -> Mapping[Level, Mapping[str, Floats]]:
+        """The columns of each level, as `Measuring.run` gives them over the rows.
+
+        Args:
+            happening: Of which relation.
+            task: Inputs that are covered.
+            grids: Where the numbers belong.
+            instants: Sorted; `reaches` says yes to them.
+            companies: A SELECT of `account_id` and `company_id`.
+            members: A SELECT of `user_id` and `account_id`; None without users.
+            few: Whether only the keys of the grids are read, since they are few.
+        """
+        path, days = self.relations.needed(happening.value).file.path, self._days[happening]
+        cuts = self._cuts(happening, instants)
+        tails = {to_micros(at): TAILS - number for number, at in enumerate(cuts)}
+        orphans = members is not None and (bool(days["orphans"].any()) or bool(tails))
+        merging = Merging(
+            home=self.home,
+            happening=happening,
+            layout=self._layout,
+            calendar=self.calendar,
+            instants=instants,
+            first_day=int(days.index.min()) if len(days) else self.calendar.day_of(instants[0]),
+            tails=tails,
+            tail_tables=self._tails(happening, task, cuts, tails) if tails else {},
+            companies=self.home.mapped("pql_companies", companies, path) if Level.COMPANY in task.inputs else None,
+            members=self.home.mapped("pql_members", members, path) if orphans and members is not None else None,
+            keys={level: list(grid.keys) if few else None for level, grid in grids.items()},
+        )
+        return merging.run(task, grids)
+
+    def _cuts(self, happening: Happening, instants: Sequence[datetime]) -> list[datetime]:
+        """The instants within a day of which other rows are rolled than those before the instant."""
+        return [at for at in instants if self._is_cut(self._days[happening], at)]
+
+    def _is_cut(self, days: pd.DataFrame, at: datetime) -> bool:
+        day = self.calendar.last_day_before(at)
+        if self.calendar.start_of(day + 1) == at or day not in days.index:
+            return False
+        until, last_at = (int(str(days.at[day, name])) for name in ("until", "last_at"))
+        return bool(until != to_micros(at) and not last_at < to_micros(at) <= until)
+
+    def _tails(
+        self, happening: Happening, task: Task, cuts: Sequence[datetime], tails: Mapping[int, int]
+    ) -> Mapping[str, Any]:
+        """The rows of the days in which instants fall, up to each, as tables beside the rollup's."""
+        columns = list(
+            dict.fromkeys(
+                self._layout.stored(source.partial, level) for level, inputs in task.inputs.items() for source in inputs
+            )
+        )
+        parts: dict[str, list[pa.Table]] = {}
+        for at in cuts:
+            for name, rows in self._tail(happening, columns, at).items():
+                numbered = pa.array([tails[to_micros(at)]] * rows.num_rows, pa.int64())
+                parts.setdefault(name, []).append(rows.set_column(rows.column_names.index("day"), "day", numbered))
+        return {
+            name: self.home.put(f"pql_tail_{name}", pa.concat_tables(found, promote_options="permissive"))
+            for name, found in parts.items()
+        }
+
+    def _tail(self, happening: Happening, columns: Sequence[Stored], at: datetime) -> Mapping[str, pa.Table]:
+        relation, facts = self.relations.needed(happening.value), Facts.of(column.partial() for column in columns)
+        start = self.calendar.start_of(self.calendar.last_day_before(at))
+        users = self.relations.get("users")
+        rows, made = stage(self.source, relation, happening, users, facts, self.calendar, start=start, end=at)
+        batch = Batch(
+            rows=rows,
+            facts=facts,
+            columns=columns,
+            dictionary=States(self.home).dictionary(happening),
+            engine=self.source.engine,
+            calendar=self.calendar,
+            start=start - timedelta(days=1),
+            end=at + timedelta(days=1),
+        )
+        try:
+            return {name: self._fetched(select, relation.file.path) for name, select in batch.all().items()}
+        finally:
+            for name in reversed(made):
+                self.source.drop(name)
+
+    def _fetched(self, select: sa.Select[Any], what: str) -> pa.Table:
+        rows = self.source.fetch_arrow(select, what)
+        texts = {"name", "account_id", "user_id", "value"}
+        # A column without any value has no type of its own.
+        fields = [pa.field(name, pa.string() if name in texts else pa.int64()) for name in rows.column_names]
+        return rows.cast(pa.schema(fields))
