@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,6 +49,7 @@ class DataQuality:
         return sum(fact.count for fact in self.facts if (fact.name, fact.relation) == (name, relation))
 
 
+FAR = datetime(2200, 1, 1, tzinfo=UTC)
 _SENTENCES = {
     "unreadable_times": "{n} of {relation} have no time that can be read, and are left out",
     "after_now": "{n} of {relation} lie at or after the instant of the evaluation, and are left out",
@@ -66,7 +67,13 @@ _SENTENCES = {
 }
 
 
-def look(source: Source, relations: Relations, as_of: datetime, repeats: Callable[[Happening], int]) -> DataQuality:
+def look(
+    source: Source,
+    relations: Relations,
+    as_of: datetime,
+    repeats: Callable[[Happening], int],
+    since: datetime | None = None,
+) -> DataQuality:
     """Count what needs a look, with a query a relation.
 
     Args:
@@ -74,6 +81,7 @@ def look(source: Source, relations: Relations, as_of: datetime, repeats: Callabl
         relations: Which.
         as_of: What lies at or after it is left out.
         repeats: How many rows of a relation repeat an id.
+        since: Of events and touches, only those from here on are looked at; None: all.
     """
     facts: list[QualityFact] = []
     for name, id_column in (("accounts", "account_id"), ("users", "user_id")):
@@ -83,7 +91,7 @@ def look(source: Source, relations: Relations, as_of: datetime, repeats: Callabl
     for happening in Happening:
         relation = relations.get(happening.value)
         if relation is not None:
-            facts += _happenings(source, relations, relation, happening, as_of, repeats(happening))
+            facts += _happenings(source, relations, relation, happening, as_of, repeats(happening), since)
     return DataQuality(facts=tuple(facts))
 
 
@@ -103,21 +111,29 @@ def _subjects(source: Source, relation: Relation, id_column: str, as_of: datetim
 
 
 def _happenings(
-    source: Source, relations: Relations, relation: Relation, happening: Happening, as_of: datetime, repeats: int
+    source: Source,
+    relations: Relations,
+    relation: Relation,
+    happening: Happening,
+    as_of: datetime,
+    repeats: int,
+    since: datetime | None,
 ) -> Iterable[QualityFact]:
-    rows, engine = relation.rows(), relation.engine
+    rows, engine = relation.rows(start=since), relation.engine
+    occurred, words = rows.column("occurred_at"), "" if since is None else f" since {since:%Y-%m-%d}"
     id_column, has_users = ID_COLUMNS[happening], relation.has("user_id")
     columns = {
         "account_id": rows.clean("account_id").expr,
         "user_id": rows.clean("user_id").expr if has_users else sa.cast(sa.null(), sa.Text),
-        "at_micros": engine.micros(rows.column("occurred_at")),
+        "at_micros": engine.micros(occurred),
         "bad": _bad_quantity(rows) if relation.has("quantity") else sa.false(),
     }
-    inner = sa.select(*_labelled(columns)).subquery()
+    recent = [] if since is None else engine.within(occurred, since, FAR)
+    inner = sa.select(*_labelled(columns)).where(*recent).subquery()
     counts, joined = _counts(relations, inner, as_of, has_users=has_users)
-    yield from _facts(source, relation, sa.select(*_labelled(counts)).select_from(joined), id_column)
+    yield from _facts(source, relation, sa.select(*_labelled(counts)).select_from(joined), id_column, words)
     if repeats:
-        yield _fact("duplicates", repeats, relation, id_column)
+        yield _fact("duplicates", repeats, relation, id_column, words)
 
 
 def _counts(relations: Relations, inner: Any, as_of: datetime, *, has_users: bool) -> tuple[dict[str, Expr], Any]:
@@ -163,11 +179,13 @@ def _labelled(columns: dict[str, Expr]) -> list[Any]:
     return [expr.label(name) for name, expr in columns.items()]
 
 
-def _facts(source: Source, relation: Relation, select: sa.Select[Any], id_column: str) -> Iterable[QualityFact]:
+def _facts(
+    source: Source, relation: Relation, select: sa.Select[Any], id_column: str, since: str = ""
+) -> Iterable[QualityFact]:
     counted = source.fetch(select, relation.file.path).iloc[0]
-    return [_fact(str(name), int(value), relation, id_column) for name, value in counted.items() if int(value)]
+    return [_fact(str(name), int(value), relation, id_column, since) for name, value in counted.items() if int(value)]
 
 
-def _fact(name: str, count: int, relation: Relation, id_column: str) -> QualityFact:
-    words = _SENTENCES[name].format(n=plural(count, "row"), relation=relation.name, id=id_column)
+def _fact(name: str, count: int, relation: Relation, id_column: str, since: str) -> QualityFact:
+    words = _SENTENCES[name].format(n=plural(count, "row"), relation=relation.name + since, id=id_column)
     return QualityFact(name=name, relation=relation.name, count=count, sentence=words)

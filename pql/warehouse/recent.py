@@ -1,5 +1,7 @@
 """Rows of events themselves, for messages and moments: a short stretch, or the latest of a few leads."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from pql.domain.calendar import Calendar
+from pql.domain.calendar import Calendar, Span, to_micros
 from pql.domain.conditions import Where
 from pql.domain.measures import Measure
 from pql.domain.moments import Moment
@@ -22,45 +24,77 @@ from pql.warehouse.source import Source
 LATEST_COLUMNS = ("signal", "lead_id", "latest", "latest_at")
 
 
-def latest_row(
+def latest_rows(
     source: Source,
     usable: Usable,
-    measure: Measure,
+    measures: Mapping[str, Measure],
     *,
     pairs: pd.DataFrame,
     lead: Level,
     calendar: Calendar,
     as_of: datetime,
 ) -> pd.DataFrame:
-    """The latest row behind a measure, for each lead: `lead_id`, `latest` (text), `latest_at` (microseconds).
+    """The latest row behind measures, for each lead: `signal`, `lead_id`, `latest` (text), `latest_at` (microseconds).
 
     Args:
         usable: Rows of the leads that are wanted.
+        measures: Measures of the same relation, with evidence, by the name of their signal.
         pairs: Which accounts, or for user leads which users, a lead has: `key` and `lead_id`.
     """
-    evidence = measure.evidence
-    if evidence is None:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in LATEST_COLUMNS[1:]})
-    partial, rule = evidence
-    span = rule.bounds(calendar, as_of)
-    rows = usable.select(
-        {"latest": _shown_reader(usable, partial)},
-        start=span.start,
-        end=span.end,
-        where=where_reader(usable, partial.where),
-    ).subquery()
+    behind = {name: measure.evidence for name, measure in measures.items() if measure.evidence is not None}
+    spans = {name: rule.bounds(calendar, as_of) for name, (_, rule) in behind.items()}
+    frames = []
+    # What reaches back to the beginning would have all others read it too.
+    for names in ([n for n, s in spans.items() if s.start is None], [n for n, s in spans.items() if s.start]):
+        if names:
+            wanted = {name: (behind[name][0], spans[name]) for name in names}
+            frames.append(_latest_of(source, usable, wanted, lead))
+    found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["signal", "key", "latest", "at"])
+    joined = found.astype({"key": "str", "latest": "str", "at": "float64"}).merge(pairs, on="key")
+    order = ["signal", "lead_id", "at", "latest"]
+    newest = joined.sort_values(order, ascending=[True, True, False, True], kind="stable")
+    chosen = newest.drop_duplicates(["signal", "lead_id"], ignore_index=True)
+    return chosen.rename(columns={"at": "latest_at"})[list(LATEST_COLUMNS)]
+
+
+def _latest_of(source: Source, usable: Usable, wanted: Mapping[str, tuple[Partial, Span]], lead: Level) -> pd.DataFrame:
+    """The latest row of each key for each signal: the rows are read once for all."""
+    readers: dict[str, Reader] = {}
+    columns: list[sa.Column[Any]] = [sa.Column("key", sa.Text), sa.Column("at_micros", sa.BigInteger)]
+    for number, (partial, _) in enumerate(wanted.values()):
+        readers |= {f"shown_{number}": _shown_reader(usable, partial), f"passes_{number}": _passes(usable, partial)}
+        columns += [sa.Column(f"shown_{number}", sa.Text), sa.Column(f"passes_{number}", sa.Boolean)]
+    starts = [span.start for _, span in wanted.values()]
+    start, end = (None if None in starts else min(s for s in starts if s)), max(span.end for _, span in wanted.values())
+    rows = usable.select(readers, start=start, end=end).subquery()
     key = rows.c.user_id if lead is Level.USER else rows.c.account_id
-    order = [rows.c.at_micros.desc(), rows.c.latest.is_(None), usable.relation.engine.ordered(rows.c.latest)]
-    number = sa.func.row_number().over(partition_by=key, order_by=order)
-    numbered = sa.select(key.label("key"), rows.c.latest, rows.c.at_micros, number.label("pql_number")).subquery()
-    select = sa.select(numbered.c.key, numbered.c.latest, numbered.c.at_micros).where(numbered.c.pql_number == 1)
-    frame = source.fetch(select, usable.relation.file.path).astype(
-        {"key": "str", "latest": "str", "at_micros": "float64"}
-    )
-    joined = frame.merge(pairs, on="key")
-    newest = joined.sort_values(["lead_id", "at_micros", "latest"], ascending=[True, False, True], kind="stable")
-    chosen = newest.drop_duplicates("lead_id", ignore_index=True)
-    return chosen[["lead_id", "latest", "at_micros"]].rename(columns={"at_micros": "latest_at"})
+    select = sa.select(key.label("key"), rows.c.at_micros, *(rows.c[name] for name in readers))
+    name, path = f"pql_latest_{usable.relation.name}", usable.relation.file.path
+    table = source.fill(name, columns, select, path)
+    stage: Any = select.subquery(name) if table is None else table
+    parts = [
+        _latest_one(usable, stage, number, signal, span) for number, (signal, (_, span)) in enumerate(wanted.items())
+    ]
+    try:
+        return source.fetch(sa.union_all(*parts), path)
+    finally:
+        source.drop(name)
+
+
+def _latest_one(usable: Usable, stage: Any, number: int, signal: str, span: Span) -> sa.Select[Any]:
+    shown, at = stage.c[f"shown_{number}"], stage.c.at_micros
+    order = [at.desc(), shown.is_(None), usable.relation.engine.ordered(shown)]
+    place = sa.func.row_number().over(partition_by=stage.c.key, order_by=order)
+    select = sa.select(stage.c.key, shown.label("latest"), at.label("at"), place.label("pql_number"))
+    inside = [at < to_micros(span.end), *([] if span.start is None else [at >= to_micros(span.start)])]
+    numbered = select.where(stage.c[f"passes_{number}"], *inside).subquery()
+    named = sa.literal(signal, sa.Text).label("signal")
+    columns = (numbered.c.key, numbered.c.latest, numbered.c["at"].label("at"))
+    return sa.select(named, *columns).where(numbered.c.pql_number == 1)
+
+
+def _passes(usable: Usable, partial: Partial) -> Reader:
+    return where_reader(usable, partial.where)
 
 
 def _shown_reader(usable: Usable, partial: Partial) -> Reader:
@@ -140,7 +174,9 @@ def _firsts(
 ) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in ("lead_id", "user_id", "first_at")})
-    found = usable.select({}, start=None, end=as_of, where=passing).subquery()
+    # Doubled rows are no earlier than the one that counts.
+    every = replace(usable, survey=replace(usable.survey, twice=None, orphans=usable.users is not None))
+    found = every.select({}, start=None, end=as_of, where=passing).subquery()
     first = sa.func.min(found.c.at_micros).label("at_micros")
     select = sa.select(found.c.account_id, found.c.user_id, first).group_by(found.c.account_id, found.c.user_id)
     frame = _with_leads(source.fetch(select, usable.relation.file.path), pairs, lead)

@@ -23,7 +23,7 @@ from pql.warehouse.inspection import Finding, inspect
 from pql.warehouse.members import Members, Seen
 from pql.warehouse.plans import PlanReader
 from pql.warehouse.quality import DataQuality, look
-from pql.warehouse.recent import LATEST_COLUMNS, latest_row, pattern_rows
+from pql.warehouse.recent import latest_rows, pattern_rows
 from pql.warehouse.relations import Relations
 from pql.warehouse.rollup.refresh import Progress, Refreshed
 from pql.warehouse.rollup.rollup import Rollup
@@ -134,7 +134,13 @@ class Warehouse:
     def quality(self, *, as_of: datetime) -> DataQuality:
         """How many rows could not be used, and why."""
         self._keep_for(as_of)
-        return look(self._source, self._relations, as_of, lambda happening: self._usable(happening).survey.repeats)
+        # With a rollup, only what was rolled now: the days before were looked at when they were.
+        since = None if self._rollup is None else self._rollup.rolled_since
+
+        def repeats(happening: Happening) -> int:
+            return self._usable(happening, start=since, end=as_of if since else None).survey.repeats
+
+        return look(self._source, self._relations, as_of, repeats, since)
 
     # --- measures ---
 
@@ -193,13 +199,13 @@ class Warehouse:
             lead_ids: Those wanted.
         """
         self._keep_for(as_of)
+        members = self._current_members()
+        pairs = members.pairs(Level.USER if self._lead is Level.USER else Level.ACCOUNT, self._lead)
+        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
         frames = [
-            found.assign(signal=name)
-            for name, measure in items.items()
-            if (found := self._latest(measure, lead_ids, as_of)) is not None
+            self._latest(happening, items, pairs, as_of) for happening in Happening if happening in self._relations
         ]
-        empty = pd.DataFrame({name: pd.Series(dtype=object) for name in LATEST_COLUMNS})
-        return pd.concat(frames, ignore_index=True)[list(LATEST_COLUMNS)] if frames else empty
+        return pd.concat(frames, ignore_index=True)
 
     def allowances(self) -> pd.DataFrame:
         """What each account's plan includes, as it is known now: account_id, meter, allowed, used, period."""
@@ -211,9 +217,9 @@ class Warehouse:
         members = self._current_members()
         lead, accounts = self._lead, self._current_members().pairs(Level.ACCOUNT, self._lead)
         pairs = members.pairs(Level.USER, lead) if lead is Level.USER else accounts
-        span = timedelta(microseconds=moment.pattern.span.micros)
-        asks_all = moment.pattern.asks_first
-        usable = self._usable(Happening.EVENTS, start=None if asks_all else since - span, end=as_of)
+        # As far back as any moment looks, so that one survey serves all.
+        spans = [moment.pattern.span.micros, *(other.pattern.span.micros for other in self._definitions.moments)]
+        usable = self._usable(Happening.EVENTS, start=since - timedelta(microseconds=max(spans)), end=as_of)
         events, firsts = pattern_rows(self._source, usable, moment, pairs=pairs, lead=lead, since=since, as_of=as_of)
         return PatternRows(
             events=events,
@@ -319,24 +325,22 @@ class Warehouse:
         )
         return plan.finish(reader.read(), lead_ids=wanted, instants=instants, calendar=self._calendar)
 
-    def _latest(self, measure: Measure, lead_ids: Sequence[str], as_of: datetime) -> pd.DataFrame | None:
-        if measure.evidence is None or measure.evidence[0].relation.value not in self._relations:
-            return None
-        members = self._current_members()
-        pairs = members.pairs(Level.USER if self._lead is Level.USER else Level.ACCOUNT, self._lead)
-        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
+    def _latest(
+        self, happening: Happening, items: Mapping[str, Measure], pairs: pd.DataFrame, as_of: datetime
+    ) -> pd.DataFrame:
+        relation, users = self._relations.needed(happening.value), self._relations.get("users")
         named = pairs["key"].tolist() if self._lead is not Level.USER and len(pairs) <= MOST_NAMED else None
-        usable = self._usable(measure.evidence[0].relation, named)
-        if not usable.relation.has_all(measure.evidence[0]):
-            return None
-        return latest_row(
-            self._source,
-            usable,
-            measure,
-            pairs=pairs,
-            lead=self._lead,
-            calendar=self._calendar,
-            as_of=as_of,
+        # A doubled row shows the same as the one that counts.
+        usable = Usable(relation, happening, users, Survey(None, None, orphans=users is not None, repeats=0), named)
+        own = {
+            name: measure
+            for name, measure in items.items()
+            if measure.evidence is not None
+            and measure.evidence[0].relation is happening
+            and relation.has_all(measure.evidence[0])
+        }
+        return latest_rows(
+            self._source, usable, own, pairs=pairs, lead=self._lead, calendar=self._calendar, as_of=as_of
         )
 
 

@@ -39,6 +39,7 @@ class Refreshed:
         late: Rows that came, went or changed on days too old to be rolled again, by day.
         lost: Days of new columns that the source no longer has.
         waiting: Columns that are not yet filled in as far back as the source goes.
+        first_build: Nothing was rolled before.
     """
 
     relation: Happening
@@ -46,6 +47,7 @@ class Refreshed:
     late: Mapping[int, int] = field(default_factory=dict)
     lost: tuple[int, ...] = ()
     waiting: tuple[str, ...] = ()
+    first_build: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,7 @@ class Refresher:
             rolled=rolled,
             late=seen.late,
             lost=lost,
+            first_build=known.empty,
             waiting=tuple(sorted(column.name for column in self._incomplete(states))),
         )
 

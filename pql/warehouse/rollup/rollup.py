@@ -52,6 +52,12 @@ class Rollup:
         self._days: dict[Happening, pd.DataFrame] = {}
         self._layout = Layout()
         self._wanted: frozenset[Stored] = frozenset()
+        self._rolled_since: datetime | None = None
+
+    @property
+    def rolled_since(self) -> datetime | None:
+        """From when on the last refresh rolled; None where it was all, or none was made."""
+        return self._rolled_since
 
     def close(self) -> None:
         """Give the home back."""
@@ -76,6 +82,9 @@ class Rollup:
                 self._keep_or_clear(states, relation, happening)
                 reports.append(self._refresh(states, wanted, relation, happening, as_of, progress, keep_on))
         self._refreshed_to, self._built = as_of, states.built_from()
+        first = min((day for report in reports for day in report.rolled), default=self.calendar.last_day_before(as_of))
+        whole = any(report.first_build for report in reports)
+        self._rolled_since = None if whole else self.calendar.start_of(first)
         self._layout = self._layout_of(states)
         self._wanted = frozenset(columns_of(wanted, self._layout))
         self._days = {happening: states.days(happening) for happening in Happening}
