@@ -1,5 +1,6 @@
 """The one place that wires everything: the project, the databases, the channels, the clock."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,18 +12,19 @@ from zoneinfo import ZoneInfo
 
 from pql.config import Problem, check, load
 from pql.config.settings import DeliverySettings, Project
+from pql.domain.calendar import Calendar
 from pql.domain.durations import Duration
 from pql.jobs.check import check_source
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
 from pql.jobs.explain import Explained, explain, known_lead
-from pql.jobs.reading import Progress, silent
+from pql.jobs.reading import Progress, rolled_plans, silent
 from pql.jobs.serve import serve
 from pql.notify import Channel, open_channels
 from pql.notify.checking import check_templates
 from pql.store import Store, is_new, migrate, open_store
 from pql.store.records import OutcomeKind, OutcomeResult
-from pql.warehouse import Warehouse, open_warehouse
+from pql.warehouse import ColumnStatus, Refreshed, RollupStatus, Verified, Warehouse, open_warehouse
 
 
 def utc_now() -> datetime:
@@ -86,6 +88,39 @@ class App:
         """
         with self._tools() as tools:
             return explain(tools, lead, as_of=as_of or self.store.last_as_of(JOB) or self.clock())
+
+    @property
+    def calendar(self) -> Calendar:
+        """The project's days."""
+        return Calendar(ZoneInfo(self.project.definitions.time_zone))
+
+    def rollup_status(self) -> RollupStatus | None:
+        """What the rollup holds; None without one."""
+        with self.warehouse() as warehouse:
+            return warehouse.rollup_status(rolled_plans(self.project.definitions))
+
+    def rebuild_rollup(self, *, progress: Progress = silent) -> Sequence[Refreshed]:
+        """Forget all days of the rollup, and roll them anew up to now."""
+        with self.warehouse() as warehouse:
+            warehouse.forget_rollup()
+            plans = rolled_plans(self.project.definitions)
+            return warehouse.refresh(plans, as_of=self._latest(), progress=progress)
+
+    def prune_rollup(self) -> Sequence[ColumnStatus]:
+        """Drop what no definition needs; returns it."""
+        with self.warehouse() as warehouse:
+            return warehouse.prune_rollup(rolled_plans(self.project.definitions))
+
+    def verify_rollup(self, *, days: int, leads: int, seed: int | None = None) -> Verified:
+        """Compute a sample of days and leads anew from the rows, and compare with the rollup."""
+        plans = rolled_plans(self.project.definitions)
+        with self.warehouse() as warehouse:
+            chance = random.Random(seed)  # noqa: S311 (a sample, no secret)
+            return warehouse.verify_rollup(plans, days=days, leads=leads, chance=chance)
+
+    def _latest(self) -> datetime:
+        """The instant of the last run: what the rollup stands at; before the first, now."""
+        return self.store.last_as_of(JOB) or self.clock()
 
     def serve(self, stop: threading.Event) -> None:
         """Run the schedule until `stop` is set."""

@@ -14,6 +14,7 @@ from pql.cli import (
     notifications,
     outcomes,
     pause,
+    rollup,
     run,
     serve,
     version,
@@ -50,3 +51,4 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(rollup.rollup, name="rollup")

@@ -62,6 +62,11 @@ def champions_plan(definitions: Definitions) -> Plan:
     return Plan(lead=definitions.lead, items=tuple(PlanItem(name=one.name, measure=one.measure) for one in used))
 
 
+def rolled_plans(definitions: Definitions) -> list[Plan]:
+    """All plans that a run measures: what the rollup must hold."""
+    return [plan_of(definitions), use_plan(definitions), by_user(champions_plan(definitions))]
+
+
 def read(
     warehouse: Warehouse,
     definitions: Definitions,
@@ -80,8 +85,7 @@ def read(
         keep_on: Asked whether there is time to fill in more of the past of new definitions.
     """
     steps = 4
-    plans = [plan_of(definitions), use_plan(definitions), by_user(champions_plan(definitions))]
-    rolled = warehouse.refresh(plans, as_of=as_of, progress=progress, keep_on=keep_on)
+    rolled = warehouse.refresh(rolled_plans(definitions), as_of=as_of, progress=progress, keep_on=keep_on)
     progress("Reading accounts and users", 0, steps)
     leads = warehouse.leads(as_of=as_of)
     users = warehouse.users([*leads.index])

@@ -3,6 +3,19 @@
 from pql.warehouse.inspection import Finding
 from pql.warehouse.quality import DataQuality, QualityFact
 from pql.warehouse.rollup.refresh import Refreshed
+from pql.warehouse.rollup.upkeep import ColumnStatus, RollupStatus, Verified, day_words
 from pql.warehouse.warehouse import Warehouse, by_user, open_warehouse
 
-__all__ = ["DataQuality", "Finding", "QualityFact", "Refreshed", "Warehouse", "by_user", "open_warehouse"]
+__all__ = [
+    "ColumnStatus",
+    "DataQuality",
+    "Finding",
+    "QualityFact",
+    "Refreshed",
+    "RollupStatus",
+    "Verified",
+    "Warehouse",
+    "by_user",
+    "day_words",
+    "open_warehouse",
+]

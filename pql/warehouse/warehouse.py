@@ -1,16 +1,18 @@
 """The usage as the rest of the program sees it: frames as of an instant, and nothing about databases."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
 from pql.config.settings import Project
 from pql.domain.calendar import Calendar, to_micros
-from pql.domain.measures import Measure
+from pql.domain.measures import Measure, Missing
 from pql.domain.moments import Moment
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
@@ -27,6 +29,7 @@ from pql.warehouse.recent import latest_rows, pattern_rows
 from pql.warehouse.relations import Relations
 from pql.warehouse.rollup.refresh import Progress, Refreshed
 from pql.warehouse.rollup.rollup import Rollup
+from pql.warehouse.rollup.upkeep import ColumnStatus, Difference, RollupStatus, Verified
 from pql.warehouse.source import Source
 
 # More leads than this are not named in a statement: the rows of all are read, and those of others dropped.
@@ -231,6 +234,47 @@ class Warehouse:
             calendar=self._calendar,
         )
 
+    # --- the rollup's upkeep ---
+
+    def rollup_status(self, plans: Sequence[Plan]) -> RollupStatus | None:
+        """What the rollup holds; None where the project has none."""
+        return None if self._rollup is None else self._rollup.status(plans)
+
+    def prune_rollup(self, plans: Sequence[Plan]) -> Sequence[ColumnStatus]:
+        """Drop the columns that these plans do not need; returns them."""
+        return () if self._rollup is None else self._rollup.prune(plans)
+
+    def forget_rollup(self) -> None:
+        """Forget all days: the next refresh builds everything anew."""
+        if self._rollup is not None:
+            self._rollup.forget()
+
+    def verify_rollup(self, plans: Sequence[Plan], *, days: int, leads: int, chance: random.Random) -> Verified:
+        """Compute a sample of days and leads anew from the rows, and compare with the rollup.
+
+        Args:
+            plans: What is compared; the first one also lead by lead.
+            days: How many days of each relation.
+            leads: How many leads, at most `MOST_NAMED`.
+            chance: Chooses them.
+        """
+        as_of = None if self._rollup is None else self._rollup.look(plans)
+        if self._rollup is None or as_of is None:
+            return Verified(days=0, leads=0, differences=())
+        looked, differences = self._rollup.verify_days(plans, days, chance)
+        self._keep_for(as_of)
+        every = self._current_members().lead_ids(plans[0].lead)
+        chosen = sorted(chance.sample(every, min(leads, MOST_NAMED, len(every))))
+        if chosen and self._rollup.reaches(plans[0], [as_of]):
+            kept = self.measures(plans[0], [as_of], chosen)
+            rollup, self._rollup = self._rollup, None
+            try:
+                rows = self.measures(plans[0], [as_of], chosen)
+            finally:
+                self._rollup = rollup
+            differences += _differing(kept, rows, [item.name for item in plans[0].items])
+        return Verified(days=looked, leads=len(chosen), differences=differences)
+
     # --- what is kept for one instant ---
 
     def _forget(self) -> None:
@@ -342,6 +386,23 @@ class Warehouse:
         return latest_rows(
             self._source, usable, own, pairs=pairs, lead=self._lead, calendar=self._calendar, as_of=as_of
         )
+
+
+def _differing(kept: pd.DataFrame, rows: pd.DataFrame, names: Sequence[str]) -> list[Difference]:
+    found = []
+    for name in names:
+        left, right = kept[name], rows[name].reindex(kept.index)
+        if pd.api.types.is_float_dtype(left.dtype) and pd.api.types.is_float_dtype(right.dtype):
+            same = np.isclose(left, right, rtol=1e-9, atol=1e-6, equal_nan=True)
+        else:
+            same = ((left == right) | (left.isna() & right.isna())).to_numpy(dtype=bool)
+        # What is still being filled in has no value yet, which is no difference.
+        same |= (kept[f"{name}.missing"] == Missing.BUILDING).to_numpy()
+        found += [
+            Difference(what=f"{name} of lead {key[1]}", kept=str(left[key]), rows=str(right[key]))
+            for key in kept.index[~same]
+        ]
+    return found
 
 
 def _of_leads(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

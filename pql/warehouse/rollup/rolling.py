@@ -44,7 +44,8 @@ class Batch:
 
     def all(self) -> Mapping[str, sa.Select[Any]]:
         """Every part, by name: each grain, "values" and "edges"; values and edges of all columns are one SELECT."""
-        parts = {grain.value: self.slices(grain) for grain in (Level.ACCOUNT, Level.USER)}
+        grains = dict.fromkeys(column.grain for column in self.columns)
+        parts = {grain.value: self.slices(grain) for grain in grains}
         lists = {
             "values": [self.values(column) for column in self.columns if column.family is Family.VALUES],
             "edges": [self.edges(column) for column in self.columns if column.family is Family.ACTIVE],

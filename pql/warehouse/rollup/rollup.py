@@ -1,5 +1,6 @@
 """The rollup as the warehouse uses it: open, refresh, measure, close."""
 
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from pql.config.settings import RollupSettings
-from pql.domain.calendar import Calendar, to_micros
+from pql.domain.calendar import Calendar, from_micros, to_micros
 from pql.domain.partials import Level, PartialInput
 from pql.domain.partials import Relation as Happening
 from pql.domain.plan import Plan
@@ -22,6 +23,16 @@ from pql.warehouse.rollup.merging import TAILS, Merging
 from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher, stage
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.states import COMPLETE, States, key_of
+from pql.warehouse.rollup.upkeep import (
+    ColumnStatus,
+    Difference,
+    RollupStatus,
+    compared,
+    day_words,
+    prune,
+    sampled,
+    status,
+)
 from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 
@@ -81,14 +92,26 @@ class Rollup:
             if relation is not None:
                 self._keep_or_clear(states, relation, happening)
                 reports.append(self._refresh(states, wanted, relation, happening, as_of, progress, keep_on))
-        self._refreshed_to, self._built = as_of, states.built_from()
+        states.remember("refreshed_to", str(to_micros(as_of)))
+        self._load(states, wanted)
         first = min((day for report in reports for day in report.rolled), default=self.calendar.last_day_before(as_of))
         whole = any(report.first_build for report in reports)
         self._rolled_since = None if whole else self.calendar.start_of(first)
-        self._layout = self._layout_of(states)
-        self._wanted = frozenset(columns_of(wanted, self._layout))
-        self._days = {happening: states.days(happening) for happening in Happening}
         return reports
+
+    def look(self, plans: Sequence[Plan]) -> datetime | None:
+        """Open it as it is, without bringing it up to date; returns up to when it is."""
+        self.home.open()
+        states = States(self.home)
+        self._load(states, plans)
+        return self._refreshed_to
+
+    def _load(self, states: States, plans: Sequence[Plan]) -> None:
+        until = states.fact("refreshed_to")
+        self._refreshed_to = None if until is None else from_micros(int(until))
+        self._built, self._layout = states.built_from(), self._layout_of(states)
+        self._wanted = frozenset(columns_of(plans, self._layout))
+        self._days = {happening: states.days(happening) for happening in Happening}
 
     def _layout_of(self, states: States) -> Layout:
         return states.layout(bits=self.home.engine.has_bits and self.source.engine.has_bits)
@@ -232,10 +255,15 @@ class Rollup:
         }
 
     def _tail(self, happening: Happening, columns: Sequence[Stored], at: datetime) -> Mapping[str, pa.Table]:
+        return self._computed(happening, columns, self.calendar.last_day_before(at), at)
+
+    def _computed(
+        self, happening: Happening, columns: Sequence[Stored], day: int, until: datetime
+    ) -> Mapping[str, pa.Table]:
+        """What a day's rows before an instant come to, computed by the source and kept nowhere."""
         relation, facts = self.relations.needed(happening.value), Facts.of(column.partial() for column in columns)
-        start = self.calendar.start_of(self.calendar.last_day_before(at))
-        users = self.relations.get("users")
-        rows, made = stage(self.source, relation, happening, users, facts, self.calendar, start=start, end=at)
+        start, users = self.calendar.start_of(day), self.relations.get("users")
+        rows, made = stage(self.source, relation, happening, users, facts, self.calendar, start=start, end=until)
         batch = Batch(
             rows=rows,
             facts=facts,
@@ -244,7 +272,7 @@ class Rollup:
             engine=self.source.engine,
             calendar=self.calendar,
             start=start - timedelta(days=1),
-            end=at + timedelta(days=1),
+            end=until + timedelta(days=1),
         )
         try:
             return {name: self._fetched(select, relation.file.path) for name, select in batch.all().items()}
@@ -258,3 +286,56 @@ class Rollup:
         # A column without any value has no type of its own.
         fields = [pa.field(name, pa.string() if name in texts else pa.int64()) for name in rows.column_names]
         return rows.cast(pa.schema(fields))
+
+    # --- upkeep ---
+
+    def wanted(self, plans: Sequence[Plan]) -> list[Stored]:
+        """The columns that plans need, as far as the relations have what they read."""
+        layout = self._layout_of(States(self.home))
+        found: list[Stored] = []
+        for happening in Happening:
+            relation = self.relations.get(happening.value)
+            found += [] if relation is None else self.columns(plans, relation, happening, layout)
+        return found
+
+    def status(self, plans: Sequence[Plan]) -> RollupStatus:
+        """What it holds."""
+        self.home.open()
+        return status(self.home, self.wanted(plans))
+
+    def prune(self, plans: Sequence[Plan]) -> Sequence[ColumnStatus]:
+        """Drop what no plan needs; returns it."""
+        self.home.open()
+        return prune(self.home, self.wanted(plans))
+
+    def forget(self) -> None:
+        """Forget all days, so that the next refresh builds everything anew."""
+        self.home.open()
+        for happening in Happening:
+            States(self.home).clear(happening)
+
+    def verify_days(self, plans: Sequence[Plan], number: int, chance: random.Random) -> tuple[int, list[Difference]]:
+        """Compute some days anew from the rows; returns how many, and where they differ from what is kept."""
+        self.home.open()
+        states, wanted = States(self.home), self.wanted(plans)
+        looked, differences = 0, list[Difference]()
+        for happening in Happening:
+            days, built = states.days(happening), states.built_from()
+            complete = [c for c in wanted if c.relation is happening and built.get(key_of(c)) == COMPLETE]
+            for day in sampled(days, number, chance) if complete else []:
+                until = from_micros(float(str(days.at[day, "until"])))
+                for name, rows in self._computed(happening, complete, day, until).items():
+                    what = f"{happening.value} of {day_words(self.calendar, day)}, {name}"
+                    differences += compared(self._kept(happening, name, complete, day), rows.to_pandas(), what)
+                looked += 1
+        return looked, differences
+
+    def _kept(self, happening: Happening, name: str, columns: Sequence[Stored], day: int) -> pd.DataFrame:
+        tables = self.home.tables
+        if name in ("values", "edges"):
+            table = tables.values(happening) if name == "values" else tables.edges(happening)
+            where = [table.c.day == day, table.c.name.in_([column.name for column in columns])]
+            return self.home.fetch(sa.select(*table.c).where(*where))
+        own = [column for column in columns if column.grain is Level(name)]
+        table = tables.slices(happening, Level(name), own)
+        return self.home.fetch(sa.select(*table.c).where(table.c.day == day)) if own else pd.DataFrame()

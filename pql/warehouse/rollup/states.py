@@ -30,11 +30,15 @@ class States:
 
     def built_from(self) -> Mapping[tuple[str, str, str], int | None]:
         """From which day on each column is there, by relation, grain and name; None: from none yet."""
+        return {key: built for key, (built, _) in self.kept().items()}
+
+    def kept(self) -> Mapping[tuple[str, str, str], tuple[int | None, str]]:
+        """The same, and what each column counts."""
         kept = self.home.tables.kept
-        frame = self.home.fetch(sa.select(kept.c.relation, kept.c.grain, kept.c.name, kept.c.built_from))
+        columns = (kept.c.relation, kept.c.grain, kept.c.name, kept.c.built_from, kept.c.described)
         return {
-            (str(relation), str(grain), str(name)): None if pd.isna(built) else int(built)
-            for relation, grain, name, built in frame.itertuples(index=False)
+            (str(relation), str(grain), str(name)): (None if pd.isna(built) else int(built), str(described))
+            for relation, grain, name, built, described in self.home.fetch(sa.select(*columns)).itertuples(index=False)
         }
 
     def add(self, columns: Iterable[Stored]) -> None:
@@ -51,7 +55,7 @@ class States:
                     "relation": relation,
                     "grain": grain,
                     "name": name,
-                    "described": str(column.where),
+                    "described": " ".join(part for part in (column.of or "", str(column.where)) if part),
                     "built_from": None,
                 }
                 connection.execute(sa.insert(kept).values(row))
