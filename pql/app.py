@@ -71,8 +71,16 @@ class App:
 
     def run(self, *, as_of: datetime | None = None, dry_run: bool = False, progress: Progress = silent) -> RunReport:
         """The main job, as of now or of the instant given."""
+        rollup = self.project.usage.rollup
+        until = time.monotonic() + (rollup.backfill.seconds if rollup else 0)
         with self._tools() as tools:
-            return detect(tools, as_of=as_of or self.clock(), dry_run=dry_run, progress=progress)
+            return detect(
+                tools,
+                as_of=as_of or self.clock(),
+                dry_run=dry_run,
+                progress=progress,
+                keep_on=lambda: time.monotonic() < until,
+            )
 
     def deliver(self, *, stopping: Callable[[], bool] = lambda: False) -> Delivered:
         """Send what is due; nothing while `delivery.mode` is off."""

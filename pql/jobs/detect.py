@@ -70,7 +70,14 @@ class RunReport:
     briefing: Briefing | None = None
 
 
-def detect(tools: Tools, *, as_of: datetime, dry_run: bool = False, progress: Progress = silent) -> RunReport:
+def detect(
+    tools: Tools,
+    *,
+    as_of: datetime,
+    dry_run: bool = False,
+    progress: Progress = silent,
+    keep_on: Callable[[], bool] = lambda: True,
+) -> RunReport:
     """Run the main job as of an instant.
 
     A run at the last committed `as_of` does nothing; an earlier one needs `dry_run`, which remembers nothing.
@@ -82,13 +89,13 @@ def detect(tools: Tools, *, as_of: datetime, dry_run: bool = False, progress: Pr
     """
     last = tools.store.last_as_of(JOB)
     if dry_run:
-        return report_of(think(tools, as_of=as_of, last=last, progress=progress), dry_run=True)
+        return report_of(think(tools, as_of=as_of, last=last, progress=progress, keep_on=keep_on), dry_run=True)
     run = tools.store.begin_run(JOB, as_of, tools.clock())
     if run.already_committed:
         return RunReport(as_of=as_of, already_committed=True)
     try:
         with tools.store.alive(run, tools.clock):
-            thought = think(tools, as_of=as_of, last=last, progress=progress)
+            thought = think(tools, as_of=as_of, last=last, progress=progress, keep_on=keep_on)
             progress("Remembering", 0, 1)
             committed = tools.store.commit_run(run, results_of(tools.project.definitions, thought), tools.clock())
             progress("Remembering", 1, 1)
@@ -99,7 +106,14 @@ def detect(tools: Tools, *, as_of: datetime, dry_run: bool = False, progress: Pr
     return report_of(thought, dry_run=False, committed=committed)
 
 
-def think(tools: Tools, *, as_of: datetime, last: datetime | None, progress: Progress = silent) -> Thought:
+def think(
+    tools: Tools,
+    *,
+    as_of: datetime,
+    last: datetime | None,
+    progress: Progress = silent,
+    keep_on: Callable[[], bool] = lambda: True,
+) -> Thought:
     """Read, evaluate and decide; write nothing.
 
     Args:
@@ -107,10 +121,11 @@ def think(tools: Tools, *, as_of: datetime, last: datetime | None, progress: Pro
         as_of: The instant.
         last: The last committed run; None makes this one the baseline.
         progress: Is told of each step.
+        keep_on: Asked whether there is time to fill in more of the past of new definitions.
     """
     project, store, warehouse = tools.project, tools.store, tools.warehouse
     definitions, baseline = project.definitions, last is None
-    reading = read(warehouse, definitions, as_of=as_of, progress=progress)
+    reading = read(warehouse, definitions, as_of=as_of, progress=progress, keep_on=keep_on)
     progress("Evaluating leads", 0, 1)
     evaluation = evaluated(project, reading)
     progress("Evaluating leads", 1, 1)
@@ -211,7 +226,7 @@ def report_of(thought: Thought, *, dry_run: bool, committed: Committed | None = 
         as_of=evaluation.as_of,
         dry_run=dry_run,
         baseline=thought.baseline,
-        quality=thought.reading.quality.sentences(),
+        quality=(*thought.reading.quality.sentences(), *thought.reading.notes()),
         counts=counts_of(thought),
         fired={str(name): int(number) for name, number in fired.items()},
         opened=thought.transitions.opened,

@@ -45,6 +45,10 @@ class Reading:
     quality: DataQuality
     rolled: Sequence[Refreshed] = ()
 
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the refresh, in sentences."""
+        return tuple(note for report in self.rolled for note in report.notes)
+
 
 def plan_of(definitions: Definitions) -> Plan:
     """The measures of all signals."""

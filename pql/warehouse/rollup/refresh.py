@@ -17,6 +17,7 @@ from pql.warehouse.rollup.changes import Changes, changes, survey_days
 from pql.warehouse.rollup.columns import Family, Stored
 from pql.warehouse.rollup.firsts import Firsts
 from pql.warehouse.rollup.homes import Home
+from pql.warehouse.rollup.notes import late_notes, lost_notes, volume_notes, waiting_notes
 from pql.warehouse.rollup.rolling import Batch, Dictionary
 from pql.warehouse.rollup.states import COMPLETE, States, grains, key_of
 from pql.warehouse.slices import Facts
@@ -40,6 +41,7 @@ class Refreshed:
         lost: Days of new columns that the source no longer has.
         waiting: Columns that are not yet filled in as far back as the source goes.
         first_build: Nothing was rolled before.
+        notes: What people should know of it, in sentences.
     """
 
     relation: Happening
@@ -48,6 +50,7 @@ class Refreshed:
     lost: tuple[int, ...] = ()
     waiting: tuple[str, ...] = ()
     first_build: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +94,23 @@ class Refresher:
             states.advance(self.happening, ends)
         lost = self._lost(found, known, incomplete, oldest)
         rolled = self._roll_all(states, found, seen, incomplete, as_of)
+        waiting = tuple(sorted(column.name for column in self._incomplete(states)))
+        ended = range(self.calendar.day_of(looked), self.calendar.day_of(as_of))
+        judged = {*ended, *(day for day in rolled if day < self.calendar.day_of(as_of))} if not known.empty else set()
+        name = self.happening.value
         return Refreshed(
             relation=self.happening,
             rolled=rolled,
             late=seen.late,
             lost=lost,
             first_build=known.empty,
-            waiting=tuple(sorted(column.name for column in self._incomplete(states))),
+            waiting=waiting,
+            notes=(
+                *late_notes(seen.late, name, self.calendar),
+                *lost_notes(lost, name, self.calendar),
+                *waiting_notes(waiting, name),
+                *volume_notes(states.days(self.happening)["row_count"], judged, name, self.calendar),
+            ),
         )
 
     def _incomplete(self, states: States) -> Mapping[Stored, int | None]:
@@ -138,8 +151,10 @@ class Refresher:
         behind = [day for day in found.index if any(built is None or day < built for built in pending.values())]
         wanted = sorted(dirty.union(map(int, behind)), reverse=True)
         rolled: dict[int, int] = {}
+        # Where nothing can be evaluated yet, the first build goes on to its end.
+        keep_on = self.keep_on if len(incomplete) < len(self.columns) else lambda: True
         for days in _batches(wanted, found):
-            if not dirty.intersection(days) and rolled and not self.keep_on():
+            if not dirty.intersection(days) and rolled and not keep_on():
                 break
             self.progress(f"Rolling up {self.happening.value}", len(rolled), len(wanted))
             self._roll(states, days, found, pending, as_of)

@@ -20,6 +20,7 @@ from pql.warehouse.relations import Relation, Relations
 from pql.warehouse.rollup.columns import Layout, Stored, columns_of
 from pql.warehouse.rollup.homes import Home, home_of
 from pql.warehouse.rollup.merging import TAILS, Merging
+from pql.warehouse.rollup.notes import day_words
 from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher, stage
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.states import COMPLETE, States, key_of
@@ -28,7 +29,6 @@ from pql.warehouse.rollup.upkeep import (
     Difference,
     RollupStatus,
     compared,
-    day_words,
     prune,
     sampled,
     status,

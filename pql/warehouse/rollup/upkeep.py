@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from pql.domain.calendar import Calendar
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
 from pql.warehouse.rollup.columns import Stored
@@ -175,8 +174,3 @@ def _ordered(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 def _said(row: Mapping[Any, object], columns: Sequence[str]) -> str:
     return ", ".join(f"{name}={row[name]}" for name in columns)
-
-
-def day_words(calendar: Calendar, day: int) -> str:
-    """A day number as a date."""
-    return f"{calendar.start_of(day).astimezone(calendar.zone):%Y-%m-%d}"
