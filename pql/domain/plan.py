@@ -133,11 +133,17 @@ class Plan:
         )
         days = _days(instants, calendar)
         framed = {level: with_days(part.frame, days, calendar) for level, part in keyed.items()}
-        parts = [self._finish_item(item, framed, keyed, index) for item in self.items]
+        same = {level: _is_identity(part.leads) for level, part in keyed.items()}
+        parts = [self._finish_item(item, framed, keyed, index, same) for item in self.items]
         return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=index)
 
     def _finish_item(
-        self, item: PlanItem, framed: Mapping[Level, pd.DataFrame], keyed: Mapping[Level, Keyed], index: pd.MultiIndex
+        self,
+        item: PlanItem,
+        framed: Mapping[Level, pd.DataFrame],
+        keyed: Mapping[Level, Keyed],
+        index: pd.MultiIndex,
+        same: Mapping[Level, bool],
     ) -> pd.DataFrame:
         level = self.level(item)
         columns = self.columns(level)
@@ -150,7 +156,8 @@ class Plan:
             result = item.measure.finish(merged)
             if item.decay is not None:
                 result["decayed"] = item.decayed(merged)
-            result = to_leads(result, keyed[level].leads, item.measure.take, index)
+            leads = None if same[level] else keyed[level].leads
+            result = to_leads(result, leads, item.measure.take, index)
         if item.decay is not None and "decayed" not in result:
             result["decayed"] = np.nan
         return result.rename(
@@ -192,20 +199,25 @@ def _own_columns(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(own)
 
 
-def to_leads(result: pd.DataFrame, leads: pd.DataFrame, take: Take, index: pd.MultiIndex) -> pd.DataFrame:
+def _is_identity(leads: pd.DataFrame) -> bool:
+    """Whether every key is a lead of its own."""
+    alike = (leads["key"].to_numpy(dtype=object) == leads["lead_id"].to_numpy(dtype=object)).all()
+    return bool(alike and leads["key"].is_unique)
+
+
+def to_leads(result: pd.DataFrame, leads: pd.DataFrame | None, take: Take, index: pd.MultiIndex) -> pd.DataFrame:
     """A result by key as a result by lead.
 
     Args:
         result: Index levels `as_of` and `key`; `value`, `missing`, `latest_at`, perhaps `decayed`.
-        leads: Columns `key` and `lead_id`.
+        leads: Columns `key` and `lead_id`; None: every key is a lead of its own.
         take: How several keys of a lead become one number; a key without a value does not count.
         index: The rows wanted: `as_of`, `lead_id`.
 
     Returns:
         One row for each of `index`; a lead without any key has NO_ROWS.
     """
-    identity = leads["key"].is_unique and leads["lead_id"].is_unique and (leads["key"] == leads["lead_id"]).all()
-    if identity:
+    if leads is None:
         taken = result.rename_axis(index=["as_of", "lead_id"])
     else:
         joined = result.reset_index().merge(leads, on="key", how="inner")

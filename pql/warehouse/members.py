@@ -1,6 +1,6 @@
 """Who there is: accounts with their company, users with their account, and which of them make up which lead."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -75,8 +75,8 @@ class Members:
         relation = self._relations.needed("accounts")
         rows = relation.rows()
         columns = {"company_id": self._company(rows), "created_at": self._created(rows), **attributes(rows)}
-        select = one_a_key(rows, "account_id", columns, [columns["created_at"]])
-        return self._there_yet(typed(self._source.fetch(select, relation.file.path), relation)).set_index("account_id")
+        frame = self._each(rows, "account_id", columns)
+        return self._there_yet(typed(frame, relation)).set_index("account_id")
 
     @cached_property
     def users(self) -> pd.DataFrame:
@@ -90,8 +90,16 @@ class Members:
         rows = relation.rows()
         created = self._created(rows) if relation.has("created_at") else sa.cast(sa.null(), sa.BigInteger)
         columns = {"account_id": rows.clean("account_id").expr, "created_at": created, **attributes(rows)}
-        select = one_a_key(rows, "user_id", columns, [created])
-        return self._there_yet(typed(self._source.fetch(select, relation.file.path), relation))
+        return self._there_yet(typed(self._each(rows, "user_id", columns), relation))
+
+    def _each(self, rows: Rows, key: str, columns: Mapping[str, Expr]) -> pd.DataFrame:
+        """One row for each id: as they come where each has one, else the earliest created."""
+        path, id_text = rows.relation.file.path, rows.clean(key).expr
+        plain = sa.select(id_text.label(key), *(expr.label(name) for name, expr in columns.items()))
+        frame = self._source.fetch(plain.where(id_text.is_not(None)), path)
+        if frame[key].is_unique:
+            return frame
+        return self._source.fetch(one_a_key(rows, key, columns, [columns["created_at"]]), path)
 
     def keys(self, level: Level) -> pd.DataFrame:
         """Whom a level measures: `key`, sorted, and `created_at`; of a company, the earliest of its accounts."""

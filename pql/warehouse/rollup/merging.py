@@ -189,19 +189,21 @@ class Merging:
         rows = self._slices(level, dict.fromkeys(kinds[source] for source in inputs), days)
         columns: dict[str, Expr] = {}
         for source, label in inputs.items():
-            columns |= self._merged(source, label, kinds[source], rows, calendar, days)
+            columns |= self._merged(level, source, label, kinds[source], rows, calendar, days)
         labelled = [expr.label(name) for name, expr in columns.items()]
         frame = self._grouped(level, rows, calendar, labelled)
         return scattered(frame, inputs, grid)
 
     def _merged(
-        self, source: PartialInput, label: str, column: Stored, rows: Any, calendar: Any, days: Days
+        self, level: Level, source: PartialInput, label: str, column: Stored, rows: Any, calendar: Any, days: Days
     ) -> Mapping[str, Expr]:
         inside = calendar.c[days.rules[source.span]] == 1
         first = rows.c[column.physical()[0]]
         match source.partial.aggregate:
             case Aggregate.COUNT | Aggregate.ACTIVE:
                 return {label: _total(sa.case((inside, first)))}
+            case Aggregate.DAYS if self._one_a_day(column, level):
+                return {label: sa.func.count(sa.case((inside & (first > 0), whole(1))))}
             case Aggregate.DAYS:
                 return {label: sa.func.count(sa.distinct(sa.case((inside & (first > 0), calendar.c.real_day))))}
             case Aggregate.DAY_SUM:
@@ -223,6 +225,10 @@ class Merging:
                 ]
                 counted = [self.home.engine.bits_counted(word) for word in united]
                 return {label: sum(counted[1:], counted[0])}
+
+    def _one_a_day(self, column: Stored, level: Level) -> bool:
+        """Whether a key has at most one row a day."""
+        return level is Level.ACCOUNT and column.grain is Level.ACCOUNT and self.members is None
 
     def _values(
         self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, calendar: Any, grid: Grid
@@ -292,8 +298,11 @@ class Merging:
 
     def _grouped(self, level: Level, rows: Any, calendar: Any, labelled: Sequence[sa.Label[Any]]) -> pd.DataFrame:
         joined, key, where = self._keyed(level, rows, calendar)
-        select = sa.select(calendar.c.as_of, key.label("key"), *labelled).select_from(joined).where(*where)
-        return self.home.fetch(select.group_by(calendar.c.as_of, key))
+        # With one instant there is nothing to tell apart by it.
+        by = [] if len(self.instants) == 1 else [calendar.c.as_of]
+        at = by or [whole(to_micros(self.instants[0])).label("as_of")]
+        select = sa.select(*at, key.label("key"), *labelled).select_from(joined).where(*where)
+        return self.home.fetch(select.group_by(*by, key))
 
     def _keyed(self, level: Level, rows: Any, calendar: Any) -> tuple[Any, Expr, list[Expr]]:
         """Rows with their calendar, the key of a level, and what leaves out rows without one."""
