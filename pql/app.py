@@ -24,7 +24,7 @@ from pql.notify import Channel, open_channels
 from pql.notify.checking import check_templates
 from pql.store import Store, is_new, migrate, open_store
 from pql.store.records import OutcomeKind, OutcomeResult
-from pql.warehouse import ColumnStatus, Refreshed, RollupStatus, Verified, Warehouse, open_warehouse
+from pql.warehouse import Asked, ColumnStatus, Refreshed, RollupStatus, Verified, Warehouse, open_warehouse
 
 
 def utc_now() -> datetime:
@@ -50,17 +50,17 @@ class App:
         self.store.close()
 
     @contextmanager
-    def warehouse(self) -> Iterator[Warehouse]:
-        """The usage tables, open for the block."""
-        warehouse = open_warehouse(self.project)
+    def warehouse(self, watch: Callable[[Asked], None] | None = None) -> Iterator[Warehouse]:
+        """The usage tables, open for the block; `watch` is told of each statement."""
+        warehouse = open_warehouse(self.project, watch)
         try:
             yield warehouse
         finally:
             warehouse.close()
 
     @contextmanager
-    def _tools(self) -> Iterator[Tools]:
-        with self.warehouse() as warehouse:
+    def _tools(self, watch: Callable[[Asked], None] | None = None) -> Iterator[Tools]:
+        with self.warehouse(watch) as warehouse:
             yield Tools(
                 project=self.project,
                 warehouse=warehouse,
@@ -81,6 +81,13 @@ class App:
                 progress=progress,
                 keep_on=lambda: time.monotonic() < until,
             )
+
+    def explain_cost(self, *, as_of: datetime | None = None, progress: Progress = silent) -> Sequence[Asked]:
+        """Every statement that a run sends to the usage database, from a dry run; the rollup is brought up to date."""
+        asked: list[Asked] = []
+        with self._tools(asked.append) as tools:
+            detect(tools, as_of=as_of or self.clock(), dry_run=True, progress=progress)
+        return asked
 
     def deliver(self, *, stopping: Callable[[], bool] = lambda: False) -> Delivered:
         """Send what is due; nothing while `delivery.mode` is off."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pql.jobs.detect import RunReport
+    from pql.warehouse import Asked
 
 
 def day(micros: object) -> str:
@@ -88,6 +89,22 @@ def report_json(report: "RunReport") -> dict[str, Any]:
             for record in report.notifications
         ],
     }
+
+
+def show_cost(asked: "Sequence[Asked]") -> None:
+    """Print each statement of a run and, where the database tells, what it reads."""
+    for number_, one in enumerate(asked, 1):
+        say(f"-- {number_}. {one.what}: {_bytes(one.bytes_to_scan)}")
+        say(f"{one.sql};\n")
+    told = [one.bytes_to_scan for one in asked if one.bytes_to_scan is not None]
+    total = _bytes(sum(told)) if told else "this database does not tell what they read"
+    say(f"-- {len(asked)} statements; {total}")
+
+
+def _bytes(count: int | None) -> str:
+    if count is None:
+        return "bytes not told"
+    return f"{count / 1e6:,.1f} MB"
 
 
 def show_replay(reports: "Sequence[RunReport]", best: "pd.DataFrame") -> None:

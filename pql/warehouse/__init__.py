@@ -5,9 +5,11 @@ from pql.warehouse.quality import DataQuality, QualityFact
 from pql.warehouse.rollup.notes import day_words
 from pql.warehouse.rollup.refresh import Refreshed
 from pql.warehouse.rollup.upkeep import ColumnStatus, RollupStatus, Verified
+from pql.warehouse.source import Asked
 from pql.warehouse.warehouse import Warehouse, by_user, open_warehouse
 
 __all__ = [
+    "Asked",
     "ColumnStatus",
     "DataQuality",
     "Finding",

@@ -1,7 +1,8 @@
 """The usage database, asked politely: one connection, opened when first needed, that only reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -17,11 +18,27 @@ _SERVER_TROUBLE = ("08", "53", "57", "58")
 _FILE_TROUBLE = ("unable to open", "database is locked", "disk i/o error", "image is malformed", "not a database")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A statement that was sent.
+
+    Args:
+        what: Which file it reads, or words.
+        sql: As it was sent, with its values in place where they can be.
+        bytes_to_scan: What it was going to read, where the database tells; None where it does not.
+    """
+
+    what: str
+    sql: str
+    bytes_to_scan: int | None
+
+
 class Source:
     """Statements in, frames out. Driver errors become SourceUnreachable or SourceMismatch, without secrets."""
 
-    def __init__(self, usage: UsageSettings) -> None:
+    def __init__(self, usage: UsageSettings, watch: Callable[[Asked], None] | None = None) -> None:
         self.usage = usage
+        self._watch = watch
         self.engine: Engine = engine_for(usage)
         self._sa: sa.Engine | None = None
         self._connection: sa.Connection | None = None
@@ -57,11 +74,22 @@ class Source:
             parameters: Values for its parameters.
         """
         with self.asking(what) as connection:
+            self.tell(statement, what, connection)
             return self.engine.fetch(connection, statement, dict(parameters or {}))
+
+    def tell(
+        self, statement: sa.Executable, what: str, connection: sa.Connection, engine: Engine | None = None
+    ) -> None:
+        """Tell who watches what is about to be asked; `engine`: of another database than the source."""
+        if self._watch is None or not isinstance(statement, sa.sql.ClauseElement):
+            return
+        bytes_to_scan = (engine or self.engine).bytes_to_scan(connection, statement)
+        self._watch(Asked(what=what, sql=_written(statement, connection), bytes_to_scan=bytes_to_scan))
 
     def fetch_arrow(self, statement: sa.Executable, what: str) -> pa.Table:
         """All rows of a SELECT, as Arrow."""
         with self.asking(what) as connection:
+            self.tell(statement, what, connection)
             return self.engine.fetch_arrow(connection, statement, {})
 
     def describe(self, sql: str, path: str) -> Mapping[str, Described]:
@@ -81,6 +109,7 @@ class Source:
         table = self._create(name, columns)
         if table is not None:
             with self.asking(what) as connection:
+                self.tell(select, what, connection)
                 connection.execute(table.insert().from_select([column.name for column in columns], select))
                 connection.commit()
         return table
@@ -178,3 +207,11 @@ class Source:
         said = lines[0] if lines else type(exc.orig).__name__
         password = sa.make_url(self.usage.url).password
         return said.replace(str(password), "***") if password else said
+
+
+def _written(statement: sa.ClauseElement, connection: sa.Connection) -> str:
+    """A statement as text, with its values if each can be written."""
+    try:
+        return str(statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    except (sa.exc.CompileError, NotImplementedError):
+        return str(statement.compile(dialect=connection.dialect))

@@ -30,7 +30,7 @@ from pql.warehouse.relations import Relations
 from pql.warehouse.rollup.refresh import Progress, Refreshed
 from pql.warehouse.rollup.rollup import Rollup
 from pql.warehouse.rollup.upkeep import ColumnStatus, Difference, RollupStatus, Verified
-from pql.warehouse.source import Source
+from pql.warehouse.source import Asked, Source
 
 # More leads than this are not named in a statement: the rows of all are read, and those of others dropped.
 MOST_NAMED = 500
@@ -48,13 +48,17 @@ def by_user(plan: Plan) -> Plan:
     return Plan(lead=Level.USER, items=items)
 
 
-def open_warehouse(project: Project) -> "Warehouse":
+def open_warehouse(project: Project, watch: Callable[[Asked], None] | None = None) -> "Warehouse":
     """The project's usage tables. No connection is opened yet; `close` gives it back.
+
+    Args:
+        project: For its usage settings and definitions.
+        watch: Is told of each statement before it is sent.
 
     Raises:
         SourceMismatch: The URL names a database that we cannot read.
     """
-    return Warehouse(project)
+    return Warehouse(project, watch)
 
 
 class Warehouse:
@@ -65,10 +69,10 @@ class Warehouse:
     opened for a run and closed after it.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, watch: Callable[[Asked], None] | None = None) -> None:
         definitions = project.definitions
         self._definitions = definitions
-        self._source = Source(project.usage)
+        self._source = Source(project.usage, watch)
         self._relations = Relations(self._source)
         self._calendar = Calendar(ZoneInfo(definitions.time_zone))
         self._lead = definitions.lead

@@ -128,6 +128,10 @@ class Engine(ABC):
         """Let the transaction that begins write to the rollup's schema."""
         self.allow_temporary(connection)
 
+    def bytes_to_scan(self, connection: sa.Connection, statement: sa.Executable) -> int | None:  # noqa: ARG002
+        """How many bytes a statement will read, as far as the database tells before it runs; None: it does not."""
+        return None
+
     def error_line(self, error: BaseException) -> int | None:
         """Which line of the statement the database complains about, from 1, if it says so."""
         found = re.search(r"LINE (\d+):", str(error))

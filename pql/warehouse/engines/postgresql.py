@@ -1,6 +1,7 @@
 """PostgreSQL 14 and later, through psycopg 3."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -87,6 +88,19 @@ class PostgreSQL(Engine):
         named = sa.text("SELECT oid::bigint, format_type(oid, NULL) FROM pg_type WHERE oid = ANY(:oids)")
         types = {oid: str(name) for oid, name in connection.execute(named, {"oids": oids})}
         return {name: Described(_kind(types[oid], scale), types[oid]) for name, oid, scale in described}
+
+    def bytes_to_scan(self, connection: sa.Connection, statement: sa.Executable) -> int | None:
+        if not isinstance(statement, sa.sql.ClauseElement):
+            return None
+        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+        bare = f"EXPLAIN (FORMAT JSON) {compiled}"
+        found = connection.exec_driver_sql(bare, compiled.construct_params()).scalar_one()
+        plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+        tables = [str(node["Relation Name"]) for node in _nodes(plan) if "Relation Name" in node]
+        sizes = sa.text("SELECT c.relname, c.relpages::bigint * 8192 FROM pg_class c WHERE c.relname = ANY(:names)")
+        known = {str(name): int(size) for name, size in connection.execute(sizes, {"names": sorted(set(tables))})}
+        # A table that is read twice counts twice; an index spares what nobody knows before.
+        return sum(known.get(name, 0) for name in tables)
 
     def error_line(self, error: BaseException) -> int | None:
         original: Any = getattr(error, "orig", None)
@@ -192,6 +206,13 @@ class PostgreSQL(Engine):
 
     def instant(self, at: datetime) -> object:
         return at.astimezone(UTC)
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A plan's nodes."""
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
 
 
 def _kind(sql_type: str, scale: int | None) -> Kind:

@@ -86,6 +86,7 @@ class Home(ABC):
     def fetch(self, select: sa.Executable) -> pd.DataFrame:
         """All rows of a SELECT in the rollup."""
         try:
+            self.source.tell(select, self.place, self.connection(), self.engine)
             return self.engine.fetch(self.connection(), select, {})
         except sa.exc.DBAPIError as exc:
             raise self._unavailable(exc) from None
@@ -224,6 +225,7 @@ class SourceHome(Home):
 
     def insert(self, table: sa.Table, names: Sequence[str], select: sa.Select[Any], what: str) -> None:
         with self.source.asking(what) as connection:
+            self.source.tell(select, what, connection)
             connection.execute(table.insert().from_select(list(names), select))
 
     def put(self, name: str, rows: pa.Table) -> sa.FromClause:

@@ -44,6 +44,13 @@ class Database:
         self.close()
         make_tables(writable(self.url, self.folder), tables, {**COLUMNS, **(columns or {})}, types or {})
 
+    def execute(self, statement: str) -> None:
+        """Run a statement of the test's own."""
+        self.close()
+        engine = sa.create_engine(writable(self.url, self.folder), poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+
     def drop_schema(self, schema: str) -> None:
         """Drop a schema and all in it."""
         self.close()
