@@ -26,6 +26,8 @@ from pql.store import Store, is_new, migrate, open_store
 from pql.store.records import OutcomeKind, OutcomeResult
 from pql.warehouse import Asked, ColumnStatus, Refreshed, RollupStatus, Verified, Warehouse, open_warehouse
 
+__all__ = ["App", "Asked", "RollupStatus", "check_project", "migrate_state", "open_app", "utc_now"]
+
 
 def utc_now() -> datetime:
     """The present instant."""

@@ -8,8 +8,8 @@ from pql.cli.common import print_table, say
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pql.app import Asked
     from pql.jobs.detect import RunReport
-    from pql.warehouse import Asked
 
 
 def day(micros: object) -> str:

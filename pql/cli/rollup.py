@@ -7,8 +7,8 @@ import typer
 from pql.cli.common import HERE, AsJson, ProjectFolder, opened, print_json, print_table, say
 
 if TYPE_CHECKING:
+    from pql.app import RollupStatus
     from pql.domain.calendar import Calendar
-    from pql.warehouse import RollupStatus
 
 rollup = typer.Typer(help="The daily partial results: what they hold, and their upkeep.", no_args_is_help=True)
 
@@ -28,8 +28,6 @@ def status(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
 
 
 def _status_json(found: "RollupStatus", calendar: "Calendar") -> dict[str, object]:
-    from pql.warehouse import day_words
-
     return {
         "place": found.place,
         "rows": found.rows,
@@ -37,8 +35,8 @@ def _status_json(found: "RollupStatus", calendar: "Calendar") -> dict[str, objec
             relation.value: {
                 "days": len(days),
                 "events": int(days["row_count"].sum()),
-                "first": day_words(calendar, int(days.index.min())) if len(days) else None,
-                "last": day_words(calendar, int(days.index.max())) if len(days) else None,
+                "first": calendar.words(int(days.index.min())) if len(days) else None,
+                "last": calendar.words(int(days.index.max())) if len(days) else None,
             }
             for relation, days in found.days.items()
         },
@@ -49,7 +47,7 @@ def _status_json(found: "RollupStatus", calendar: "Calendar") -> dict[str, objec
                 "grain": column.grain.value,
                 "counts": column.described,
                 "complete": column.complete,
-                "from": None if column.built_from is None else day_words(calendar, column.built_from),
+                "from": None if column.built_from is None else calendar.words(column.built_from),
                 "used": column.used,
             }
             for column in found.columns
@@ -59,12 +57,11 @@ def _status_json(found: "RollupStatus", calendar: "Calendar") -> dict[str, objec
 
 def _show_status(found: "RollupStatus", calendar: "Calendar") -> None:
     from pql.domain.calendar import from_micros
-    from pql.warehouse import day_words
 
     say(f"{found.place[0].upper()}{found.place[1:]} holds:")
     for relation, days in found.days.items():
         if len(days):
-            first, last = (day_words(calendar, int(day)) for day in (days.index.min(), days.index.max()))
+            first, last = (calendar.words(int(day)) for day in (days.index.min(), days.index.max()))
             until = from_micros(float(days["until"].max()))
             rows = int(days["row_count"].sum())
             say(f"  {relation.value}: {rows:,} rows, {first} to {last}, up to {until:%Y-%m-%d %H:%M} UTC")
@@ -74,7 +71,7 @@ def _show_status(found: "RollupStatus", calendar: "Calendar") -> None:
             column.name,
             column.grain.value,
             column.described,
-            _since(column.complete, None if column.built_from is None else day_words(calendar, column.built_from)),
+            _since(column.complete, None if column.built_from is None else calendar.words(column.built_from)),
             "yes" if column.used else "no: `pql rollup prune` drops it",
         ]
         for column in found.columns

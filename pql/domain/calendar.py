@@ -57,6 +57,10 @@ class Calendar:
         """The number of the day that holds the instant."""
         return instant.astimezone(self.zone).date().toordinal() - _EPOCH_DAY
 
+    def words(self, day: int) -> str:
+        """A day's date: 2026-05-29."""
+        return date.fromordinal(day + _EPOCH_DAY).isoformat()
+
     def last_day_before(self, as_of: datetime) -> int:
         """The number of the day that holds the last instant before `as_of`; at midnight, the day that ended."""
         return self.day_of(as_of - _MICROSECOND)

@@ -2,7 +2,6 @@
 
 from pql.warehouse.inspection import Finding
 from pql.warehouse.quality import DataQuality, QualityFact
-from pql.warehouse.rollup.notes import day_words
 from pql.warehouse.rollup.refresh import Refreshed
 from pql.warehouse.rollup.upkeep import ColumnStatus, RollupStatus, Verified
 from pql.warehouse.source import Asked
@@ -19,6 +18,5 @@ __all__ = [
     "Verified",
     "Warehouse",
     "by_user",
-    "day_words",
     "open_warehouse",
 ]

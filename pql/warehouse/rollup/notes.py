@@ -14,16 +14,11 @@ ENOUGH = 50
 TIMES = 10
 
 
-def day_words(calendar: Calendar, day: int) -> str:
-    """A day number as a date."""
-    return f"{calendar.start_of(day).astimezone(calendar.zone):%Y-%m-%d}"
-
-
 def late_notes(late: Mapping[int, int], relation: str, calendar: Calendar) -> list[str]:
     """What came, went or changed on days that are no longer rolled again."""
     if not late:
         return []
-    days = " to ".join(dict.fromkeys(day_words(calendar, day) for day in (min(late), max(late))))
+    days = " to ".join(dict.fromkeys(calendar.words(day) for day in (min(late), max(late))))
     rows = plural(sum(late.values()), "row")
     note = (
         f"{rows} of {relation} came or went on {days}, later than usage.rollup.late allows: they do not count "
@@ -38,7 +33,7 @@ def lost_notes(lost: Sequence[int], relation: str, calendar: Calendar) -> list[s
         return []
     days = plural(len(lost), "day")
     note = (
-        f"the source no longer has the {relation} of {days} until {day_words(calendar, max(lost))}: what was kept of "
+        f"the source no longer has the {relation} of {days} until {calendar.words(max(lost))}: what was kept of "
         "them stays, and new definitions count from then on"
     )
     return [note]
@@ -73,9 +68,9 @@ def volume_notes(row_counts: "pd.Series[int]", looked: Iterable[int], relation: 
         if min(before) < ENOUGH:
             continue
         if not now:
-            notes.append(f"there are no {relation} on {day_words(calendar, day)}, where {usual:,} are usual")
+            notes.append(f"there are no {relation} on {calendar.words(day)}, where {usual:,} are usual")
         elif now >= TIMES * max(before):
             notes.append(
-                f"there are {now:,} {relation} on {day_words(calendar, day)}, {now / usual:,.0f} times as many as usual"
+                f"there are {now:,} {relation} on {calendar.words(day)}, {now / usual:,.0f} times as many as usual"
             )
     return notes

@@ -20,7 +20,6 @@ from pql.warehouse.relations import Relation, Relations
 from pql.warehouse.rollup.columns import Layout, Stored, columns_of
 from pql.warehouse.rollup.homes import Home, home_of
 from pql.warehouse.rollup.merging import TAILS, Merging
-from pql.warehouse.rollup.notes import day_words
 from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher, stage
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.states import COMPLETE, States, key_of
@@ -325,7 +324,7 @@ class Rollup:
             for day in sampled(days, number, chance) if complete else []:
                 until = from_micros(float(str(days.at[day, "until"])))
                 for name, rows in self._computed(happening, complete, day, until).items():
-                    what = f"{happening.value} of {day_words(self.calendar, day)}, {name}"
+                    what = f"{happening.value} of {self.calendar.words(day)}, {name}"
                     differences += compared(self._kept(happening, name, complete, day), rows.to_pandas(), what)
                 looked += 1
         return looked, differences
