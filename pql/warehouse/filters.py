@@ -83,7 +83,7 @@ def _among(engine: Engine, values: tuple[Scalar, ...], column: Column) -> Expr:
         return sa.cast(column.expr, sa.Double).in_(numbers) if numbers else sa.false()
     if column.kind is Kind.TRUTH:
         meant = {fold(value) for value in values}
-        wanted = [column.expr.is_(truth) for truth in (True, False) if fold(truth) in meant]
+        wanted = [column.expr == sa.literal(truth) for truth in (True, False) if fold(truth) in meant]
         return sa.or_(sa.false(), *wanted)
     texts = {fold(value) for value in values}
     texts |= {value.strip(WHITE_SPACE).lower() for value in values if isinstance(value, str)}

@@ -137,10 +137,7 @@ class Slicer:
             span = rule.bounds(self.calendar, instant)
             lo = BEGINNING if span.start is None else to_micros(span.start)
             rows.append((to_micros(instant), self.calendar.last_day_before(instant), lo, to_micros(span.end)))
-        names = ("as_of", "as_of_day", "lo", "hi")
-        columns = [sa.column(name, sa.BigInteger) for name in names]
-        values = sa.values(*columns, name="spans", literal_binds=True).data(rows)
-        return values.cte("spans")
+        return self.engine.small_table("spans", ("as_of", "as_of_day", "lo", "hi"), rows)
 
 
 def flag(table: Any, facts: Facts, where: Where) -> Expr | None:

@@ -43,7 +43,7 @@ class Source:
         self._sa: sa.Engine | None = None
         self._connection: sa.Connection | None = None
         self._temporary: dict[str, sa.Table] = {}
-        self._refused = False
+        self._refused = not self.engine.allows_temporary
 
     def connection(self) -> sa.Connection:
         """The open connection.
@@ -110,7 +110,7 @@ class Source:
         if table is not None:
             with self.asking(what) as connection:
                 self.tell(select, what, connection)
-                connection.execute(table.insert().from_select([column.name for column in columns], select))
+                self.engine.fill_temporary(connection, table, select)
                 connection.commit()
         return table
 
@@ -119,11 +119,10 @@ class Source:
         if self._refused:
             return None
         self.drop(name)
-        table = sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"])
         try:
             connection.commit()
             self.engine.allow_temporary(connection)
-            table.create(connection)
+            table = self.engine.create_temporary(connection, name, columns)
             connection.commit()
         except sa.exc.DBAPIError as exc:
             if not self.engine.refuses_temporary(exc):
@@ -142,7 +141,7 @@ class Source:
         with self.asking(name) as connection:
             connection.commit()
             self.engine.allow_temporary(connection)
-            table.drop(connection)
+            self.engine.drop_temporary(connection, table)
             connection.commit()
 
     @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any, ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ import sqlalchemy as sa
 
 from pql.config.settings import UsageSettings
 from pql.domain.calendar import Calendar, OffsetStep
+from pql.errors import SourceMismatch
 
 Expr: TypeAlias = sa.ColumnElement[Any]
 
@@ -80,6 +82,10 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()  # modules that come with an extra
+    extra: ClassVar[str] = ""
+    reads_files: ClassVar[bool] = False  # whether it makes views of `usage.files`
+    allows_temporary: ClassVar[bool] = True  # else subqueries take the place of temporary tables
     some_instant: ClassVar[str] = "TIMESTAMP '2020-01-01 00:00:00'"  # a literal, for statements that are not run
 
     def __init__(self, usage: UsageSettings) -> None:
@@ -87,6 +93,23 @@ class Engine(ABC):
         self.naive_zone = ZoneInfo(usage.naive_time_zone)
 
     # --- connections ---
+
+    def needed_packages(self) -> Sequence[str]:
+        """The modules that this source needs beside ours."""
+        return self.packages
+
+    def check_installed(self) -> None:
+        """See that the engine's packages are there.
+
+        Raises:
+            SourceMismatch: One is not; says how to install it.
+        """
+        missing = [package for package in self.needed_packages() if not _is_there(package)]
+        if missing:
+            raise SourceMismatch(
+                f"usage.url in config/pql.yml names a '{self.name}' database, and the Python package "
+                f"'{missing[0]}' is not installed; run pip install 'pql[{self.extra}]'"
+            )
 
     @abstractmethod
     def create(self) -> sa.Engine:
@@ -97,6 +120,20 @@ class Engine(ABC):
 
     def allow_temporary(self, connection: sa.Connection) -> None:  # noqa: B027 (most allow it anyway)
         """Let the transaction that begins create temporary tables."""
+
+    def create_temporary(self, connection: sa.Connection, name: str, columns: Sequence[sa.Column[Any]]) -> sa.Table:
+        """An empty temporary table."""
+        table = sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"])
+        table.create(connection)
+        return table
+
+    def fill_temporary(self, connection: sa.Connection, table: sa.Table, select: sa.Select[Any]) -> None:
+        """Fill a temporary table with the rows of a SELECT, whose columns are in its order."""
+        connection.execute(table.insert().from_select([column.name for column in table.columns], select))
+
+    def drop_temporary(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Drop a temporary table."""
+        table.drop(connection)
 
     def refuses_temporary(self, error: sa.exc.DBAPIError) -> bool:  # noqa: ARG002 (most never do)
         """Whether an error says that this database lets us make no temporary tables."""
@@ -136,6 +173,12 @@ class Engine(ABC):
         """Which line of the statement the database complains about, from 1, if it says so."""
         found = re.search(r"LINE (\d+):", str(error))
         return int(found[1]) if found else None
+
+    def small_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[int]]) -> Any:
+        """A table of whole numbers that stands in the statement itself."""
+        typed = [sa.column(column, sa.BigInteger) for column in columns]
+        values = sa.values(*typed, name=name, literal_binds=True).data([tuple(row) for row in rows])
+        return values.cte(name)
 
     # --- values ---
 
@@ -265,6 +308,34 @@ class Engine(ABC):
         newest = [(micros >= _whole(at), _whole(offset)) for at, offset in reversed(changes)]
         first = _whole(steps[0].offset)
         return micros - (sa.case(*newest, else_=first) if newest else first)
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def union_of_constants(
+    name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]
+) -> sa.FromClause:
+    """What `Engine.rows_of` gives, for engines that take no VALUES: one SELECT a row."""
+    selects = [
+        sa.select(
+            *(sa.literal(part, kind).label(column) for (column, kind), part in zip(columns.items(), row, strict=True))
+        )
+        for row in rows
+    ]
+    return sa.union_all(*selects).subquery(name)
+
+
+def union_of_rows(name: str, columns: Sequence[str], rows: Sequence[Sequence[int]]) -> Any:
+    """A table of whole numbers for engines that take no VALUES: one SELECT a row."""
+    selects = [
+        sa.select(*(_whole(number).label(column) for column, number in zip(columns, row, strict=True))) for row in rows
+    ]
+    return sa.union_all(*selects).cte(name)
 
 
 @cache

@@ -44,6 +44,7 @@ class DuckDB(Engine):
     """An embedded database file, opened for reading; or none, with `usage.files` alone."""
 
     name: ClassVar[str] = "duckdb"
+    reads_files: ClassVar[bool] = True
 
     def create(self) -> sa.Engine:
         url = sa.make_url(self.usage.url)
