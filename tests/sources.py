@@ -24,7 +24,7 @@ from pql.domain.partials import Level
 from tests.unit.domain.samples import definitions
 
 Row = Mapping[str, Any]
-ENGINES = ("duckdb", "sqlite", "postgresql")
+ENGINES = ("duckdb", "sqlite", "postgresql")  # these run everywhere
 
 TYPES: Mapping[str, str] = {
     "occurred_at": "instant",
@@ -40,7 +40,12 @@ TYPES: Mapping[str, str] = {
     "used": "double precision",
     "mrr": "double precision",
 }
-_INSTANTS = {"duckdb": "timestamptz", "postgresql": "timestamptz", "sqlite": "text"}
+_INSTANTS = {
+    "duckdb": "timestamptz",
+    "postgresql": "timestamptz",
+    "sqlite": "text",
+    "clickhousedb": "DateTime64(6, 'UTC')",
+}
 
 
 def make_tables(
@@ -54,7 +59,7 @@ def make_tables(
         columns: The columns of each.
         types: A column's SQL type, where it is not that of `TYPES`; else text.
     """
-    engine = sa.create_engine(url, poolclass=NullPool)
+    engine = _engine(url)
     with engine.begin() as connection:
         for name, rows in tables.items():
             names = columns[name]
@@ -65,17 +70,39 @@ def make_tables(
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
             connection.exec_driver_sql(f"CREATE TABLE {name} ({declared})")
             if rows:
-                table = sa.table(name, *(sa.column(column) for column in names))
-                values = [{c: _stored(engine.name, row.get(c)) for c in names} for row in rows]
-                connection.execute(table.insert(), values)
+                _insert(connection, name, names, [[stored(engine.name, row.get(c)) for c in names] for row in rows])
     engine.dispose()
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "clickhouse":
+        return sa.create_engine(url, poolclass=NullPool)
+    from clickhouse_connect import dbapi  # noqa: PLC0415 (comes with an extra)
+
+    def connect() -> Any:
+        connection = dbapi.connect(interface="chdb", path=str(parsed.database))
+        connection.command("SET default_table_engine = 'Log', data_type_default_nullable = 1")
+        return connection
+
+    return sa.create_engine("clickhousedb://", creator=connect, poolclass=NullPool)
+
+
+def _insert(connection: sa.Connection, name: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    if connection.dialect.name == "clickhousedb":
+        # Its INSERT by SQL drops the microseconds.
+        raw: Any = connection.connection.dbapi_connection
+        raw.client.insert(name, rows, column_names=names)
+        return
+    table = sa.table(name, *(sa.column(column) for column in names))
+    connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _type(engine: str, kind: str | None) -> str:
     return _INSTANTS[engine] if kind == "instant" else kind or "text"
 
 
-def _stored(engine: str, value: Any) -> Any:
+def stored(engine: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return json.dumps(value)
     if engine == "sqlite" and isinstance(value, datetime):

@@ -42,7 +42,7 @@ class UsageSettings:
 
     Args:
         url: A SQLAlchemy URL; relative DuckDB and SQLite paths are resolved against the project's folder.
-        files: Views over files by name, for DuckDB: `events: data/events/*.parquet`, `accounts: accounts.csv`.
+        files: Views over files by name, for DuckDB and Spark: `events: data/events/*.parquet`, `accounts: a.csv`.
             CSV columns are all read as text, so that ids keep their zeros and `NA` stays a country.
         naive_time_zone: The zone of timestamps that bear none.
         relations: The project's `sql/<relation>.sql` by relation.

@@ -58,7 +58,8 @@ class UsageIn(Shape):
         description="A SQLAlchemy URL; relative DuckDB and SQLite paths start at the project's folder."
     )
     files: dict[Name, Text] = Field(
-        default={}, description="Views over Parquet or CSV files by name, for DuckDB: `events: data/events/*.parquet`."
+        default={},
+        description="Views over Parquet or CSV files by name (DuckDB, Spark): `events: data/events/*.parquet`.",
     )
     naive_time_zone: Zone = Field(default="UTC", description="The zone of timestamps that bear none.")
     variables: dict[Name, Any] = Field(default={}, description="What the SQL's Jinja sees beside `start` and `end`.")

@@ -5,11 +5,13 @@ import sqlalchemy as sa
 from pql.config.settings import UsageSettings
 from pql.errors import SourceMismatch
 from pql.warehouse.engines.base import Column, Described, Engine, Expr, Kind
+from pql.warehouse.engines.clickhouse import ClickHouse
 from pql.warehouse.engines.duckdb import DuckDB
 from pql.warehouse.engines.postgresql import PostgreSQL
+from pql.warehouse.engines.spark import Spark
 from pql.warehouse.engines.sqlite import SQLite
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (DuckDB, PostgreSQL, SQLite)}
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (DuckDB, PostgreSQL, SQLite, ClickHouse, Spark)}
 
 
 def engine_for(usage: UsageSettings) -> Engine:
@@ -29,9 +31,15 @@ def engine_for(usage: UsageSettings) -> Engine:
             f"usage.url in config/pql.yml names a '{backend}' database; PQL reads {', '.join(ENGINES)} "
             "(others: export to Parquet and read it through DuckDB)"
         )
-    if usage.files and backend != DuckDB.name:
-        raise SourceMismatch(f"usage.files in config/pql.yml are read by duckdb only, and usage.url names '{backend}'")
-    return ENGINES[backend](usage)
+    engine = ENGINES[backend]
+    if usage.files and not engine.reads_files:
+        readers = " and ".join(name for name, kind in ENGINES.items() if kind.reads_files)
+        raise SourceMismatch(
+            f"usage.files in config/pql.yml are read by {readers} only, and usage.url names '{backend}'"
+        )
+    made = engine(usage)
+    made.check_installed()
+    return made
 
 
 __all__ = ["ENGINES", "Column", "Described", "Engine", "Expr", "Kind", "engine_for"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,21 @@ class Database:
 
 
 def database_on(engine: str, folder: Path, request: pytest.FixtureRequest) -> Database:
-    urls = {"duckdb": "duckdb:///usage.duckdb", "sqlite": "sqlite:///usage.db"}
+    urls = {
+        "duckdb": "duckdb:///usage.duckdb",
+        "sqlite": "sqlite:///usage.db",
+        "clickhouse": "clickhouse:///usage.chdb",
+    }
     url = request.getfixturevalue("postgres_url") if engine == "postgresql" else urls[engine]
     return Database(engine, url, folder)
 
 
-@pytest.fixture(params=ENGINES)
+WITH_CHDB = pytest.mark.skipif(
+    find_spec("chdb") is None, reason="ClickHouse runs where chdb is installed: pip install -e '.[dev,clickhouse]'"
+)
+
+
+@pytest.fixture(params=[*ENGINES, pytest.param("clickhouse", marks=WITH_CHDB)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     made = database_on(request.param, tmp_path, request)
     yield made

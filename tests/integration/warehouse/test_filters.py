@@ -104,7 +104,7 @@ def test_a_filter_means_in_sql_what_it_means_in_python(
     frame = source.fetch(sa.select(rows.c.n, *met), "the test").sort_values("n")
     series = pd.Series(values, dtype=object if kind != "number" else "float64")
     for number, condition in enumerate(given_conditions):
-        found = frame[f"c{number}"].fillna(value=False).astype(bool).tolist()
+        found = frame[f"c{number}"].eq(other=True).tolist()
         assert found == condition.holds(series).tolist(), f"{condition} on {values}"
 
 
@@ -125,7 +125,7 @@ def test_an_infinite_number_meets_no_bound(filled: None, source: Source) -> None
     kind = Kind.ANY if source.engine.name == "sqlite" else Kind.NUMBER
     met = condition_sql(source.engine, Condition(at_most=5.0), Column(rows.c.x, kind)).label("met")
     found = source.fetch(sa.select(rows.c.n, met).order_by("n"), "the test")["met"]
-    assert found.fillna(value=False).astype(bool).tolist() == [False, False, True]
+    assert found.eq(other=True).tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("condition", [Condition(words=("VP",)), Condition(matches="^a")])

@@ -13,7 +13,7 @@ from pql.config.settings import RollupSettings
 from pql.domain.durations import Duration
 from pql.domain.partials import Level
 from pql.domain.plan import Plan
-from tests.integration.warehouse.conftest import Database, database_on
+from tests.integration.warehouse.conftest import WITH_CHDB, Database, database_on
 from tests.integration.warehouse.test_measures import (
     PLAN_ITEMS,
     RELATIONS,
@@ -30,6 +30,7 @@ HOMES = [
     ("postgresql", "local"),
     ("postgresql", "source"),
     ("sqlite", "local"),
+    pytest.param(("clickhouse", "local"), marks=WITH_CHDB),
 ]
 
 
