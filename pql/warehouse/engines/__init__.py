@@ -5,13 +5,22 @@ import sqlalchemy as sa
 from pql.config.settings import UsageSettings
 from pql.errors import SourceMismatch
 from pql.warehouse.engines.base import Column, Described, Engine, Expr, Kind
+from pql.warehouse.engines.bigquery import BigQuery
 from pql.warehouse.engines.clickhouse import ClickHouse
+from pql.warehouse.engines.databricks import Databricks
 from pql.warehouse.engines.duckdb import DuckDB
+from pql.warehouse.engines.mysql import MySQL
 from pql.warehouse.engines.postgresql import PostgreSQL
+from pql.warehouse.engines.redshift import Redshift
+from pql.warehouse.engines.snowflake import Snowflake
 from pql.warehouse.engines.spark import Spark
 from pql.warehouse.engines.sqlite import SQLite
+from pql.warehouse.engines.trino import Trino
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (DuckDB, PostgreSQL, SQLite, ClickHouse, Spark)}
+_RUN = (DuckDB, PostgreSQL, SQLite, ClickHouse, Spark)
+# Their statements are compiled and parsed, and have not been run: docs/engines.md.
+_COMPILED = (MySQL, Snowflake, BigQuery, Redshift, Trino, Databricks)
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (*_RUN, *_COMPILED)}
 
 
 def engine_for(usage: UsageSettings) -> Engine:

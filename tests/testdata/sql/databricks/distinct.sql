@@ -1,0 +1,48 @@
+SELECT 1 AS found 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(btrim(pql_events.`account_id`, '<white space>'), '') IS NULL AND nullif(btrim(pql_events.`user_id`, '<white space>'), '') IS NOT NULL
+ LIMIT 1;
+
+SELECT CAST(coalesce(sum(pql_twice_events.n - 1), 0) AS BIGINT) AS repeats 
+FROM (SELECT anon_1.id AS event_id, count(*) AS n 
+FROM (SELECT nullif(pql_events.`event_id`, '') AS id, unix_micros(pql_events.`occurred_at`) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL AND xxhash64(anon_1.id) IN (SELECT xxhash64(anon_1.id) AS xxhash64_1 
+FROM (SELECT nullif(pql_events.`event_id`, '') AS id, unix_micros(pql_events.`occurred_at`) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL GROUP BY xxhash64(anon_1.id) 
+HAVING count(*) > 1) GROUP BY anon_1.id, (anon_1.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 
+HAVING count(*) > 1) AS pql_twice_events;
+
+WITH spans AS 
+(SELECT 1712048400000000 AS as_of, 19815 AS as_of_day, 1710873000000000 AS lo, 1712048400000000 AS hi UNION ALL SELECT 1712102400000000 AS as_of, 19816 AS as_of_day, 1710959400000000 AS lo, 1712102400000000 AS hi)
+ SELECT spans.as_of, slices_0.key AS key, max(slices_0.last_all) AS input_1 
+FROM (SELECT pql_events_stage.account_id AS key, pql_events_stage.day AS day, pql_events_stage.part AS part, min(pql_events_stage.at_micros) AS at_micros, max(pql_events_stage.at_micros) AS last_all 
+FROM (SELECT anon_1.account_id AS account_id, anon_1.user_id AS user_id, anon_1.at_micros AS at_micros, anon_1.text_0 AS text_0, (anon_1.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
+FROM (SELECT anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros, anon_2.text_0 AS text_0 
+FROM (SELECT anon_3.account_id AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros, anon_3.text_0 AS text_0 
+FROM (SELECT nullif(btrim(pql_events.`account_id`, '<white space>'), '') AS account_id, nullif(btrim(pql_events.`user_id`, '<white space>'), '') AS user_id, unix_micros(pql_events.`occurred_at`) AS at_micros, pql_events.`feature` AS text_0 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1710786600000000) AS TIMESTAMP)) AS anon_3 
+WHERE anon_3.at_micros IS NOT NULL AND anon_3.account_id IS NOT NULL) AS anon_2 
+WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1710873000000000) AS anon_1) AS pql_events_stage 
+WHERE pql_events_stage.account_id IS NOT NULL GROUP BY pql_events_stage.account_id, pql_events_stage.day, pql_events_stage.part) AS slices_0 JOIN spans ON slices_0.at_micros >= spans.lo AND slices_0.at_micros < spans.hi GROUP BY spans.as_of, slices_0.key;
+
+WITH spans AS 
+(SELECT 1712048400000000 AS as_of, 19815 AS as_of_day, 1710873000000000 AS lo, 1712048400000000 AS hi UNION ALL SELECT 1712102400000000 AS as_of, 19816 AS as_of_day, 1710959400000000 AS lo, 1712102400000000 AS hi)
+ SELECT spans.as_of, slices_1.key AS key, count(DISTINCT slices_1.value) AS input_0 
+FROM (SELECT pql_events_stage.account_id AS key, pql_events_stage.day AS day, pql_events_stage.part AS part, pql_events_stage.text_0 AS value, min(pql_events_stage.at_micros) AS at_micros 
+FROM (SELECT anon_1.account_id AS account_id, anon_1.user_id AS user_id, anon_1.at_micros AS at_micros, anon_1.text_0 AS text_0, (anon_1.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
+FROM (SELECT anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros, anon_2.text_0 AS text_0 
+FROM (SELECT anon_3.account_id AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros, anon_3.text_0 AS text_0 
+FROM (SELECT nullif(btrim(pql_events.`account_id`, '<white space>'), '') AS account_id, nullif(btrim(pql_events.`user_id`, '<white space>'), '') AS user_id, unix_micros(pql_events.`occurred_at`) AS at_micros, pql_events.`feature` AS text_0 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1710786600000000) AS TIMESTAMP)) AS anon_3 
+WHERE anon_3.at_micros IS NOT NULL AND anon_3.account_id IS NOT NULL) AS anon_2 
+WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1710873000000000) AS anon_1) AS pql_events_stage 
+WHERE pql_events_stage.account_id IS NOT NULL AND pql_events_stage.text_0 IS NOT NULL AND pql_events_stage.at_micros >= 1710873000000000 GROUP BY pql_events_stage.account_id, pql_events_stage.day, pql_events_stage.part, pql_events_stage.text_0) AS slices_1 JOIN spans ON slices_1.at_micros >= spans.lo AND slices_1.at_micros < spans.hi GROUP BY spans.as_of, slices_1.key;

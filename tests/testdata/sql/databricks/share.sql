@@ -1,0 +1,33 @@
+SELECT 1 AS found 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(btrim(pql_events.`account_id`, '<white space>'), '') IS NULL AND nullif(btrim(pql_events.`user_id`, '<white space>'), '') IS NOT NULL
+ LIMIT 1;
+
+SELECT CAST(coalesce(sum(pql_twice_events.n - 1), 0) AS BIGINT) AS repeats 
+FROM (SELECT anon_1.id AS event_id, count(*) AS n 
+FROM (SELECT nullif(pql_events.`event_id`, '') AS id, unix_micros(pql_events.`occurred_at`) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL AND xxhash64(anon_1.id) IN (SELECT xxhash64(anon_1.id) AS xxhash64_1 
+FROM (SELECT nullif(pql_events.`event_id`, '') AS id, unix_micros(pql_events.`occurred_at`) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL GROUP BY xxhash64(anon_1.id) 
+HAVING count(*) > 1) GROUP BY anon_1.id, (anon_1.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 
+HAVING count(*) > 1) AS pql_twice_events;
+
+WITH spans AS 
+(SELECT 1712048400000000 AS as_of, 19815 AS as_of_day, 1711477800000000 AS lo, 1712048400000000 AS hi UNION ALL SELECT 1712102400000000 AS as_of, 19816 AS as_of_day, 1711564200000000 AS lo, 1712102400000000 AS hi)
+ SELECT spans.as_of, slices_0.key AS key, CAST(coalesce(sum(slices_0.n_passes_0), 0) AS BIGINT) AS input_0, CAST(coalesce(sum(slices_0.n_passes_1), 0) AS BIGINT) AS input_1, max(slices_0.last_passes_0) AS input_2 
+FROM (SELECT pql_events_stage.account_id AS key, pql_events_stage.day AS day, pql_events_stage.part AS part, min(pql_events_stage.at_micros) AS at_micros, count(CASE WHEN pql_events_stage.passes_0 THEN 1 END) AS n_passes_0, count(CASE WHEN pql_events_stage.passes_1 THEN 1 END) AS n_passes_1, max(CASE WHEN pql_events_stage.passes_0 THEN pql_events_stage.at_micros END) AS last_passes_0 
+FROM (SELECT anon_1.account_id AS account_id, anon_1.user_id AS user_id, anon_1.at_micros AS at_micros, anon_1.passes_0 AS passes_0, anon_1.passes_1 AS passes_1, (anon_1.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
+FROM (SELECT anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros, anon_2.passes_0 AS passes_0, anon_2.passes_1 AS passes_1 
+FROM (SELECT anon_3.account_id AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros, anon_3.passes_0 AS passes_0, anon_3.passes_1 AS passes_1 
+FROM (SELECT nullif(btrim(pql_events.`account_id`, '<white space>'), '') AS account_id, nullif(btrim(pql_events.`user_id`, '<white space>'), '') AS user_id, unix_micros(pql_events.`occurred_at`) AS at_micros, nullif(btrim(pql_events.`user_id`, '<white space>'), '') IS NOT NULL AND pql_events.`event` IS NOT NULL AND lower(btrim(pql_events.`event`, '<white space>')) IN ('paywall') AS passes_0, nullif(btrim(pql_events.`user_id`, '<white space>'), '') IS NOT NULL AS passes_1 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1711391400000000) AS TIMESTAMP)) AS anon_3 
+WHERE anon_3.at_micros IS NOT NULL AND anon_3.account_id IS NOT NULL) AS anon_2 
+WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1711477800000000) AS anon_1) AS pql_events_stage 
+WHERE pql_events_stage.account_id IS NOT NULL GROUP BY pql_events_stage.account_id, pql_events_stage.day, pql_events_stage.part) AS slices_0 JOIN spans ON slices_0.at_micros >= spans.lo AND slices_0.at_micros < spans.hi GROUP BY spans.as_of, slices_0.key;

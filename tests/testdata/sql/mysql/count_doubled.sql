@@ -1,0 +1,49 @@
+SELECT 1 AS found 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(regexp_replace(pql_events.`account_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') IS NULL AND nullif(regexp_replace(pql_events.`user_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL 
+ LIMIT 1;
+
+INSERT INTO pql_twice_events (event_id, n) SELECT anon_1.id AS event_id, count(*) AS n 
+FROM (SELECT nullif(pql_events.`event_id` COLLATE utf8mb4_bin, '') AS id, timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', pql_events.`occurred_at`) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL GROUP BY anon_1.id, (anon_1.at_micros + 19800000000 + 86400000000000000) DIV 86400000000 - 1000000 
+HAVING count(*) > 1;
+
+SELECT CAST(coalesce(sum(pql_twice_events.n - 1), 0) AS SIGNED INTEGER) AS repeats 
+FROM pql_twice_events;
+
+INSERT INTO pql_kept_events (`event_id`, `account_id`, `user_id`, `occurred_at`, `event`, `feature`, `quantity`, `properties`) SELECT anon_1.`event_id`, anon_1.`account_id`, anon_1.`user_id`, anon_1.`occurred_at`, anon_1.`event`, anon_1.`feature`, anon_1.`quantity`, anon_1.`properties` 
+FROM (SELECT pql_events.`event_id` AS `event_id`, pql_events.`account_id` AS `account_id`, pql_events.`user_id` AS `user_id`, pql_events.`occurred_at` AS `occurred_at`, pql_events.`event` AS `event`, pql_events.`feature` AS `feature`, pql_events.`quantity` AS `quantity`, pql_events.`properties` AS `properties`, row_number() OVER (PARTITION BY nullif(pql_events.`event_id` COLLATE utf8mb4_bin, ''), (timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', pql_events.`occurred_at`) + 19800000000 + 86400000000000000) DIV 86400000000 - 1000000 ORDER BY timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', pql_events.`occurred_at`) IS NULL, CASE WHEN (nullif(regexp_replace(pql_events.`account_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL) THEN 0 WHEN (nullif(regexp_replace(pql_events.`user_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL) THEN 0 ELSE 1 END, timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', pql_events.`occurred_at`), (pql_events.`account_id` COLLATE utf8mb4_bin) IS NULL, pql_events.`account_id` COLLATE utf8mb4_bin, (pql_events.`event` COLLATE utf8mb4_bin) IS NULL, pql_events.`event` COLLATE utf8mb4_bin, (pql_events.`event_id` COLLATE utf8mb4_bin) IS NULL, pql_events.`event_id` COLLATE utf8mb4_bin, (pql_events.`feature` COLLATE utf8mb4_bin) IS NULL, pql_events.`feature` COLLATE utf8mb4_bin, (CAST(pql_events.`occurred_at` AS CHAR) COLLATE utf8mb4_bin) IS NULL, CAST(pql_events.`occurred_at` AS CHAR) COLLATE utf8mb4_bin, (pql_events.`properties` COLLATE utf8mb4_bin) IS NULL, pql_events.`properties` COLLATE utf8mb4_bin, (CASE WHEN (abs(pql_events.`quantity`) > 1.7976931348623157e+308) THEN NULL WHEN (abs(pql_events.`quantity`) < 1e18 AND pql_events.`quantity` = floor(pql_events.`quantity`)) THEN CAST(CAST(pql_events.`quantity` AS SIGNED INTEGER) AS CHAR) ELSE CAST(pql_events.`quantity` AS CHAR) END COLLATE utf8mb4_bin) IS NULL, CASE WHEN (abs(pql_events.`quantity`) > 1.7976931348623157e+308) THEN NULL WHEN (abs(pql_events.`quantity`) < 1e18 AND pql_events.`quantity` = floor(pql_events.`quantity`)) THEN CAST(CAST(pql_events.`quantity` AS SIGNED INTEGER) AS CHAR) ELSE CAST(pql_events.`quantity` AS CHAR) END COLLATE utf8mb4_bin, (pql_events.`user_id` COLLATE utf8mb4_bin) IS NULL, pql_events.`user_id` COLLATE utf8mb4_bin) AS pql_number 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(pql_events.`event_id` COLLATE utf8mb4_bin, '') IN (SELECT pql_twice_events.event_id 
+FROM pql_twice_events)) AS anon_1 
+WHERE anon_1.pql_number = 1;
+
+INSERT INTO pql_events_stage (orphan, account_id, user_id, at_micros, day, part) SELECT anon_1.orphan, anon_1.account_id, anon_1.user_id, anon_1.at_micros, (anon_1.at_micros + 19800000000 + 86400000000000000) DIV 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
+FROM (SELECT anon_2.orphan AS orphan, anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros 
+FROM (SELECT anon_3.account_id IS NULL AS orphan, coalesce(anon_3.account_id, anon_4.account_id) AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros 
+FROM (SELECT nullif(regexp_replace(pql_events_once.account_id COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') AS account_id, nullif(regexp_replace(pql_events_once.user_id COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') AS user_id, timestampdiff(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', pql_events_once.`occurred_at`) AS at_micros 
+FROM (SELECT pql_events.`event_id` AS `event_id`, pql_events.`account_id` AS account_id, pql_events.`user_id` AS user_id, pql_events.`occurred_at` AS `occurred_at`, pql_events.`event` AS `event`, pql_events.`feature` AS `feature`, pql_events.`quantity` AS `quantity`, pql_events.`properties` AS `properties` 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(pql_events.`event_id` COLLATE utf8mb4_bin, '') IS NULL OR (nullif(pql_events.`event_id` COLLATE utf8mb4_bin, '') NOT IN (SELECT pql_twice_events.event_id 
+FROM pql_twice_events)) UNION ALL SELECT pql_kept_events.`event_id` AS `event_id`, pql_kept_events.`account_id` AS account_id, pql_kept_events.`user_id` AS user_id, pql_kept_events.`occurred_at` AS `occurred_at`, pql_kept_events.`event` AS `event`, pql_kept_events.`feature` AS `feature`, pql_kept_events.`quantity` AS `quantity`, pql_kept_events.`properties` AS `properties` 
+FROM pql_kept_events) AS pql_events_once 
+WHERE pql_events_once.`occurred_at` < '2024-04-04 00:00:00+00:00' AND pql_events_once.`occurred_at` >= '2024-03-25 18:30:00+00:00') AS anon_3 LEFT OUTER JOIN (SELECT anon_5.user_id AS user_id, anon_5.account_id AS account_id 
+FROM (SELECT nullif(regexp_replace(pql_users.`user_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') AS user_id, nullif(regexp_replace(pql_users.`account_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') AS account_id, row_number() OVER (PARTITION BY nullif(regexp_replace(pql_users.`user_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') ORDER BY (pql_users.`account_id` COLLATE utf8mb4_bin) IS NULL, pql_users.`account_id` COLLATE utf8mb4_bin, (CAST(pql_users.`created_at` AS CHAR) COLLATE utf8mb4_bin) IS NULL, CAST(pql_users.`created_at` AS CHAR) COLLATE utf8mb4_bin, (pql_users.`email` COLLATE utf8mb4_bin) IS NULL, pql_users.`email` COLLATE utf8mb4_bin, (pql_users.`name` COLLATE utf8mb4_bin) IS NULL, pql_users.`name` COLLATE utf8mb4_bin, (pql_users.`role` COLLATE utf8mb4_bin) IS NULL, pql_users.`role` COLLATE utf8mb4_bin, (pql_users.`user_id` COLLATE utf8mb4_bin) IS NULL, pql_users.`user_id` COLLATE utf8mb4_bin) AS pql_number 
+FROM (SELECT * FROM users
+) AS pql_users 
+WHERE nullif(regexp_replace(pql_users.`user_id` COLLATE utf8mb4_bin, '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL) AS anon_5 
+WHERE anon_5.pql_number = 1) AS anon_4 ON anon_3.account_id IS NULL AND anon_4.user_id = anon_3.user_id 
+WHERE anon_3.at_micros IS NOT NULL AND coalesce(anon_3.account_id, anon_4.account_id) IS NOT NULL) AS anon_2 
+WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1711477800000000) AS anon_1;
+
+WITH spans AS 
+(SELECT 1712048400000000 AS as_of, 19815 AS as_of_day, 1711477800000000 AS lo, 1712048400000000 AS hi UNION ALL SELECT 1712102400000000 AS as_of, 19816 AS as_of_day, 1711564200000000 AS lo, 1712102400000000 AS hi)
+ SELECT spans.as_of, slices_0.`key` AS `key`, CAST(coalesce(sum(slices_0.n_all), 0) AS SIGNED INTEGER) AS input_0, max(slices_0.last_all) AS input_1 
+FROM (SELECT pql_events_stage.account_id AS `key`, pql_events_stage.day AS day, pql_events_stage.part AS part, min(pql_events_stage.at_micros) AS at_micros, count(1) AS n_all, max(pql_events_stage.at_micros) AS last_all 
+FROM pql_events_stage 
+WHERE pql_events_stage.account_id IS NOT NULL GROUP BY pql_events_stage.account_id, pql_events_stage.day, pql_events_stage.part) AS slices_0 INNER JOIN spans ON slices_0.at_micros >= spans.lo AND slices_0.at_micros < spans.hi GROUP BY spans.as_of, slices_0.`key`;

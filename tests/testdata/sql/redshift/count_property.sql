@@ -1,0 +1,37 @@
+SELECT 1 AS found 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(btrim(pql_events."account_id", '<white space>'), '') IS NULL AND nullif(btrim(pql_events."user_id", '<white space>'), '') IS NOT NULL 
+ LIMIT 1;
+
+INSERT INTO pql_twice_events (event_id, n) SELECT anon_1.id AS event_id, count(*) AS n 
+FROM (SELECT nullif(pql_events."event_id", '') AS id, datediff(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(pql_events."occurred_at" AS TIMESTAMP WITHOUT TIME ZONE)) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL AND farmfingerprint64(anon_1.id) IN (SELECT farmfingerprint64(anon_1.id) AS farmfingerprint64_1 
+FROM (SELECT nullif(pql_events."event_id", '') AS id, datediff(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(pql_events."occurred_at" AS TIMESTAMP WITHOUT TIME ZONE)) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL GROUP BY farmfingerprint64(anon_1.id) 
+HAVING count(*) > 1) GROUP BY anon_1.id, (anon_1.at_micros + 19800000000 + 86400000000000000) / 86400000000 - 1000000 
+HAVING count(*) > 1;
+
+SELECT CAST(coalesce(sum(pql_twice_events.n - 1), 0) AS BIGINT) AS repeats 
+FROM pql_twice_events;
+
+INSERT INTO pql_events_stage (account_id, user_id, at_micros, passes_0, day, part) SELECT anon_1.account_id, anon_1.user_id, anon_1.at_micros, anon_1.passes_0, (anon_1.at_micros + 19800000000 + 86400000000000000) / 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
+FROM (SELECT anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros, anon_2.passes_0 AS passes_0 
+FROM (SELECT anon_3.account_id AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros, anon_3.passes_0 AS passes_0 
+FROM (SELECT nullif(btrim(pql_events."account_id", '<white space>'), '') AS account_id, nullif(btrim(pql_events."user_id", '<white space>'), '') AS user_id, datediff(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(pql_events."occurred_at" AS TIMESTAMP WITHOUT TIME ZONE)) AS at_micros, CASE WHEN (nullif(json_extract_path_text(pql_events."properties", 'size', true), '') ~ '^(-?[0-9]+[.]0+)$') THEN regexp_replace(nullif(json_extract_path_text(pql_events."properties", 'size', true), ''), '[.]0+$', '') ELSE nullif(json_extract_path_text(pql_events."properties", 'size', true), '') END IS NOT NULL AND CASE WHEN (abs(CASE WHEN (btrim(CASE WHEN (nullif(json_extract_path_text(pql_events."properties", 'size', true), '') ~ '^(-?[0-9]+[.]0+)$') THEN regexp_replace(nullif(json_extract_path_text(pql_events."properties", 'size', true), ''), '[.]0+$', '') ELSE nullif(json_extract_path_text(pql_events."properties", 'size', true), '') END, '<white space>') ~ '^([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?)$') THEN TRY_CAST(btrim(CASE WHEN (nullif(json_extract_path_text(pql_events."properties", 'size', true), '') ~ '^(-?[0-9]+[.]0+)$') THEN regexp_replace(nullif(json_extract_path_text(pql_events."properties", 'size', true), ''), '[.]0+$', '') ELSE nullif(json_extract_path_text(pql_events."properties", 'size', true), '') END, '<white space>') AS DOUBLE PRECISION) END) <= 1.7976931348623157e+308) THEN CASE WHEN (btrim(CASE WHEN (nullif(json_extract_path_text(pql_events."properties", 'size', true), '') ~ '^(-?[0-9]+[.]0+)$') THEN regexp_replace(nullif(json_extract_path_text(pql_events."properties", 'size', true), ''), '[.]0+$', '') ELSE nullif(json_extract_path_text(pql_events."properties", 'size', true), '') END, '<white space>') ~ '^([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?)$') THEN TRY_CAST(btrim(CASE WHEN (nullif(json_extract_path_text(pql_events."properties", 'size', true), '') ~ '^(-?[0-9]+[.]0+)$') THEN regexp_replace(nullif(json_extract_path_text(pql_events."properties", 'size', true), ''), '[.]0+$', '') ELSE nullif(json_extract_path_text(pql_events."properties", 'size', true), '') END, '<white space>') AS DOUBLE PRECISION) END END >= 2.0 AS passes_0 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE pql_events."occurred_at" < '2024-04-04 00:00:00+00:00' AND pql_events."occurred_at" >= '2024-03-25 18:30:00+00:00') AS anon_3 
+WHERE anon_3.at_micros IS NOT NULL AND anon_3.account_id IS NOT NULL) AS anon_2 
+WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1711477800000000) AS anon_1;
+
+WITH spans AS 
+(SELECT 1712048400000000 AS as_of, 19815 AS as_of_day, 1711477800000000 AS lo, 1712048400000000 AS hi UNION ALL SELECT 1712102400000000 AS as_of, 19816 AS as_of_day, 1711564200000000 AS lo, 1712102400000000 AS hi)
+ SELECT spans.as_of, slices_0.key AS key, CAST(coalesce(sum(slices_0.n_passes_0), 0) AS BIGINT) AS input_0, max(slices_0.last_passes_0) AS input_1 
+FROM (SELECT pql_events_stage.account_id AS key, pql_events_stage.day AS day, pql_events_stage.part AS part, min(pql_events_stage.at_micros) AS at_micros, count(CASE WHEN pql_events_stage.passes_0 THEN 1 END) AS n_passes_0, max(CASE WHEN pql_events_stage.passes_0 THEN pql_events_stage.at_micros END) AS last_passes_0 
+FROM pql_events_stage 
+WHERE pql_events_stage.account_id IS NOT NULL GROUP BY pql_events_stage.account_id, pql_events_stage.day, pql_events_stage.part) AS slices_0 JOIN spans ON slices_0.at_micros >= spans.lo AND slices_0.at_micros < spans.hi GROUP BY spans.as_of, slices_0.key;

@@ -1,0 +1,53 @@
+SELECT 1 AS found 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(regexp_replace(pql_events."account_id", '^[<white space>]+|[<white space>]+$', ''), '') IS NULL AND nullif(regexp_replace(pql_events."user_id", '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL
+LIMIT 1;
+
+SELECT CAST(coalesce(sum(pql_twice_events.n - 1), 0) AS BIGINT) AS repeats 
+FROM (SELECT anon_1.id AS event_id, count(*) AS n 
+FROM (SELECT nullif(pql_events."event_id", '') AS id, CAST(round(to_unixtime(pql_events."occurred_at") * 1e6) AS BIGINT) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_1 
+WHERE anon_1.id IS NOT NULL GROUP BY anon_1.id, (anon_1.at_micros + 19800000000 + 86400000000000000) / 86400000000 - 1000000 
+HAVING count(*) > 1) AS pql_twice_events;
+
+WITH spans AS 
+(SELECT 1712048400000000 AS as_of, 19815 AS as_of_day, 1711477800000000 AS lo, 1712048400000000 AS hi UNION ALL SELECT 1712102400000000 AS as_of, 19816 AS as_of_day, 1711564200000000 AS lo, 1712102400000000 AS hi)
+ SELECT spans.as_of, slices_0.key AS key, CAST(coalesce(sum(slices_0.n_all), 0) AS BIGINT) AS input_0, max(slices_0.last_all) AS input_1 
+FROM (SELECT pql_events_stage.account_id AS key, pql_events_stage.day AS day, pql_events_stage.part AS part, min(pql_events_stage.at_micros) AS at_micros, count(1) AS n_all, max(pql_events_stage.at_micros) AS last_all 
+FROM (SELECT anon_1.orphan AS orphan, anon_1.account_id AS account_id, anon_1.user_id AS user_id, anon_1.at_micros AS at_micros, (anon_1.at_micros + 19800000000 + 86400000000000000) / 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
+FROM (SELECT anon_2.orphan AS orphan, anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros 
+FROM (SELECT anon_3.account_id IS NULL AS orphan, coalesce(anon_3.account_id, anon_4.account_id) AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros 
+FROM (SELECT nullif(regexp_replace(pql_events_once.account_id, '^[<white space>]+|[<white space>]+$', ''), '') AS account_id, nullif(regexp_replace(pql_events_once.user_id, '^[<white space>]+|[<white space>]+$', ''), '') AS user_id, CAST(round(to_unixtime(pql_events_once."occurred_at") * 1e6) AS BIGINT) AS at_micros 
+FROM (SELECT pql_events."event_id" AS "event_id", pql_events."account_id" AS account_id, pql_events."user_id" AS user_id, pql_events."occurred_at" AS "occurred_at", pql_events."event" AS "event", pql_events."feature" AS "feature", pql_events."quantity" AS "quantity", pql_events."properties" AS "properties" 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(pql_events."event_id", '') IS NULL OR (nullif(pql_events."event_id", '') NOT IN (SELECT pql_twice_events.event_id 
+FROM (SELECT anon_5.id AS event_id, count(*) AS n 
+FROM (SELECT nullif(pql_events."event_id", '') AS id, CAST(round(to_unixtime(pql_events."occurred_at") * 1e6) AS BIGINT) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_5 
+WHERE anon_5.id IS NOT NULL GROUP BY anon_5.id, (anon_5.at_micros + 19800000000 + 86400000000000000) / 86400000000 - 1000000 
+HAVING count(*) > 1) AS pql_twice_events)) UNION ALL SELECT pql_kept_events."event_id" AS "event_id", pql_kept_events.account_id AS account_id, pql_kept_events.user_id AS user_id, pql_kept_events."occurred_at" AS "occurred_at", pql_kept_events."event" AS "event", pql_kept_events."feature" AS "feature", pql_kept_events."quantity" AS "quantity", pql_kept_events."properties" AS "properties" 
+FROM (SELECT anon_6."event_id" AS "event_id", anon_6.account_id AS account_id, anon_6.user_id AS user_id, anon_6."occurred_at" AS "occurred_at", anon_6."event" AS "event", anon_6."feature" AS "feature", anon_6."quantity" AS "quantity", anon_6."properties" AS "properties" 
+FROM (SELECT pql_events."event_id" AS "event_id", pql_events."account_id" AS account_id, pql_events."user_id" AS user_id, pql_events."occurred_at" AS "occurred_at", pql_events."event" AS "event", pql_events."feature" AS "feature", pql_events."quantity" AS "quantity", pql_events."properties" AS "properties", row_number() OVER (PARTITION BY nullif(pql_events."event_id", ''), (CAST(round(to_unixtime(pql_events."occurred_at") * 1e6) AS BIGINT) + 19800000000 + 86400000000000000) / 86400000000 - 1000000 ORDER BY CAST(round(to_unixtime(pql_events."occurred_at") * 1e6) AS BIGINT) IS NULL, CASE WHEN (nullif(regexp_replace(pql_events."account_id", '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL) THEN 0 WHEN (nullif(regexp_replace(pql_events."user_id", '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL) THEN 0 ELSE 1 END, CAST(round(to_unixtime(pql_events."occurred_at") * 1e6) AS BIGINT), pql_events."account_id" IS NULL, pql_events."account_id", pql_events."event" IS NULL, pql_events."event", pql_events."event_id" IS NULL, pql_events."event_id", pql_events."feature" IS NULL, pql_events."feature", CAST(pql_events."occurred_at" AS VARCHAR) IS NULL, CAST(pql_events."occurred_at" AS VARCHAR), pql_events."properties" IS NULL, pql_events."properties", CASE WHEN (abs(CAST(pql_events."quantity" AS DOUBLE)) > 1.7976931348623157e+308) THEN NULL WHEN (abs(CAST(pql_events."quantity" AS DOUBLE)) < 1e18 AND CAST(pql_events."quantity" AS DOUBLE) = floor(CAST(pql_events."quantity" AS DOUBLE))) THEN CAST(CAST(CAST(pql_events."quantity" AS DOUBLE) AS BIGINT) AS VARCHAR) ELSE CAST(CAST(pql_events."quantity" AS DOUBLE) AS VARCHAR) END IS NULL, CASE WHEN (abs(CAST(pql_events."quantity" AS DOUBLE)) > 1.7976931348623157e+308) THEN NULL WHEN (abs(CAST(pql_events."quantity" AS DOUBLE)) < 1e18 AND CAST(pql_events."quantity" AS DOUBLE) = floor(CAST(pql_events."quantity" AS DOUBLE))) THEN CAST(CAST(CAST(pql_events."quantity" AS DOUBLE) AS BIGINT) AS VARCHAR) ELSE CAST(CAST(pql_events."quantity" AS DOUBLE) AS VARCHAR) END, pql_events."user_id" IS NULL, pql_events."user_id") AS pql_number 
+FROM (SELECT * FROM events
+) AS pql_events 
+WHERE nullif(pql_events."event_id", '') IN (SELECT pql_twice_events.event_id 
+FROM (SELECT anon_5.id AS event_id, count(*) AS n 
+FROM (SELECT nullif(pql_events."event_id", '') AS id, CAST(round(to_unixtime(pql_events."occurred_at") * 1e6) AS BIGINT) AS at_micros 
+FROM (SELECT * FROM events
+) AS pql_events) AS anon_5 
+WHERE anon_5.id IS NOT NULL GROUP BY anon_5.id, (anon_5.at_micros + 19800000000 + 86400000000000000) / 86400000000 - 1000000 
+HAVING count(*) > 1) AS pql_twice_events)) AS anon_6 
+WHERE anon_6.pql_number = 1) AS pql_kept_events) AS pql_events_once 
+WHERE pql_events_once."occurred_at" < TIMESTAMP '2024-04-04 00:00:00.000000 UTC' AND pql_events_once."occurred_at" >= TIMESTAMP '2024-03-25 18:30:00.000000 UTC') AS anon_3 LEFT OUTER JOIN (SELECT anon_7.user_id AS user_id, anon_7.account_id AS account_id 
+FROM (SELECT nullif(regexp_replace(pql_users."user_id", '^[<white space>]+|[<white space>]+$', ''), '') AS user_id, nullif(regexp_replace(pql_users."account_id", '^[<white space>]+|[<white space>]+$', ''), '') AS account_id, row_number() OVER (PARTITION BY nullif(regexp_replace(pql_users."user_id", '^[<white space>]+|[<white space>]+$', ''), '') ORDER BY pql_users."account_id" IS NULL, pql_users."account_id", CAST(pql_users."created_at" AS VARCHAR) IS NULL, CAST(pql_users."created_at" AS VARCHAR), pql_users."email" IS NULL, pql_users."email", pql_users."name" IS NULL, pql_users."name", pql_users."role" IS NULL, pql_users."role", pql_users."user_id" IS NULL, pql_users."user_id") AS pql_number 
+FROM (SELECT * FROM users
+) AS pql_users 
+WHERE nullif(regexp_replace(pql_users."user_id", '^[<white space>]+|[<white space>]+$', ''), '') IS NOT NULL) AS anon_7 
+WHERE anon_7.pql_number = 1) AS anon_4 ON anon_3.account_id IS NULL AND anon_4.user_id = anon_3.user_id 
+WHERE anon_3.at_micros IS NOT NULL AND coalesce(anon_3.account_id, anon_4.account_id) IS NOT NULL) AS anon_2 
+WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1711477800000000) AS anon_1) AS pql_events_stage 
+WHERE pql_events_stage.account_id IS NOT NULL GROUP BY pql_events_stage.account_id, pql_events_stage.day, pql_events_stage.part) AS slices_0 JOIN spans ON slices_0.at_micros >= spans.lo AND slices_0.at_micros < spans.hi GROUP BY spans.as_of, slices_0.key;
