@@ -104,7 +104,7 @@ def scan_once(folder: Path) -> Measured:
 
 
 def main() -> None:
-    """Build the world, repeat, print the table."""
+    """Read the arguments."""
     parser = argparse.ArgumentParser(description="One full run of the main job beside the bare scan.")
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--repeats", type=int, default=5)
@@ -113,16 +113,21 @@ def main() -> None:
     if arguments.build:
         print(build(arguments.build, arguments.events))
         return
+    report(arguments.events, arguments.repeats)
+
+
+def report(wanted: int, repeats: int) -> None:
+    """Build the world, repeat, print the table."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "project"
         # In a process of its own: a child's peak memory begins with what its parent holds when it is started.
-        command = [sys.executable, "-m", "bench.main_job", "--events", str(arguments.events), "--build", str(folder)]
+        command = [sys.executable, "-m", "bench.main_job", "--events", str(wanted), "--build", str(folder)]
         events = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print(
             f"{events:,} events, {ACCOUNTS:,} accounts and their copies, 120 days, seed {SEED}; {os.cpu_count()} cores"
         )
         scans, firsts, nexts = [], [], []
-        for _ in range(arguments.repeats):
+        for _ in range(repeats):
             scans.append(scan_once(folder))
             first, following = run_once(folder)
             firsts.append(first)

@@ -1,0 +1,254 @@
+"""The steps that are measured, each run in a process of its own: `python -m bench.steps NAME JSON`.
+
+A step does what it must to get ready, measures its part with the stopwatch, and writes the numbers that others
+compare as Parquet. It ends by printing one JSON line with `seconds`.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from bench.compare import same
+from bench.projects import project_over, refresh_if_there
+from bench.rivals.frames import Frames
+from bench.rivals.raw import Raw
+from bench.signals import TWELVE, plan
+from bench.worlds import CALENDAR, World, build_duckdb, build_parquet, land
+from pql.config.settings import Project
+from pql.warehouse import open_warehouse
+
+Told = Mapping[str, object] | None
+STEPS: dict[str, Callable[..., Told]] = {}
+
+
+class Stopwatch:
+    """Measures a block; several blocks add up."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+watch = Stopwatch()
+
+
+def step(function: Callable[..., Told]) -> Callable[..., Told]:
+    """Make a function a step, by its name."""
+    STEPS[function.__name__] = function
+    return function
+
+
+def keep(frame: pd.DataFrame, out: str | None) -> None:
+    """Write the numbers of every lead for `compare`, unless nobody asks for them."""
+    if out:
+        frame[list(TWELVE)].astype(float).to_parquet(out)
+
+
+# --- the world ---
+
+
+@step
+def world(*, parameters: dict[str, Any], file: str) -> Told:
+    """Make a world as a DuckDB file."""
+    with watch:
+        events = build_duckdb(World(**parameters), Path(file))
+    return {"events": events, "bytes": Path(file).stat().st_size}
+
+
+@step
+def parquet_world(*, parameters: dict[str, Any], folder: str) -> Told:
+    """Make a world as a folder of Parquet files."""
+    with watch:
+        events = build_parquet(World(**parameters), Path(folder))
+    return {"events": events, "bytes": sum(file.stat().st_size for file in Path(folder).rglob("*.parquet"))}
+
+
+@step
+def landing(*, file: str, number: int) -> Told:
+    """Let one more day land."""
+    with watch:
+        return {"events": land(Path(file), number)}
+
+
+@step
+def compare(*, ours: str, theirs: str, what: str) -> Told:
+    """Compare the numbers of every lead."""
+    with watch:
+        compared = same(pd.read_parquet(ours), pd.read_parquet(theirs), list(TWELVE), what)
+    return {"compared": compared}
+
+
+# --- the program ---
+
+
+def project_of(settings: dict[str, Any]) -> Project:
+    """The project that a step works on."""
+    return project_over(Path(settings["folder"]), settings["url"], **settings.get("more", {}))
+
+
+@step
+def refresh(*, project: dict[str, Any], as_of: str, number: int = 12) -> Told:
+    """Bring the rollup up to date; the first time it is built."""
+    opened = project_of(project)
+    with watch:
+        warehouse = open_warehouse(opened)
+        report = refresh_if_there(warehouse, plan(number), datetime.fromisoformat(as_of))
+        warehouse.close()
+    return {"there": report is not None, **rollup_size(opened)}
+
+
+@step
+def evaluate(*, project: dict[str, Any], as_of: str, out: str | None = None) -> Told:
+    """The twelve measures of all leads."""
+    opened = project_of(project)
+    with watch:
+        warehouse = open_warehouse(opened)
+        frame = warehouse.measures(plan(), [datetime.fromisoformat(as_of)])
+        warehouse.close()
+    keep(frame.droplevel("as_of"), out)
+    return {"leads": len(frame)}
+
+
+@step
+def increment(*, project: dict[str, Any], as_of: str, out: str | None = None) -> Told:
+    """What has arrived is rolled up, and all leads are measured: one incremental run without scoring."""
+    opened = project_of(project)
+    at = datetime.fromisoformat(as_of)
+    with watch:
+        warehouse = open_warehouse(opened)
+        refresh_if_there(warehouse, plan(), at)
+        frame = warehouse.measures(plan(), [at])
+        warehouse.close()
+    keep(frame.droplevel("as_of"), out)
+    return {"leads": len(frame)}
+
+
+@step
+def job(*, project: dict[str, Any], as_of: str) -> Told:
+    """The main job: find, roll up, evaluate, score, decide, store."""
+    from pql.app import App  # noqa: PLC0415 - other steps do without it
+    from pql.notify import open_channels  # noqa: PLC0415
+    from pql.store import is_new, migrate, open_store  # noqa: PLC0415
+
+    opened = project_of(project)
+    if is_new(opened.state, opened.folder):
+        migrate(opened.state, opened.folder)
+    with watch:
+        store = open_store(opened.state, opened.folder)
+        app = App(project=opened, store=store, channels=open_channels(opened.notifiers))
+        report = app.run(as_of=datetime.fromisoformat(as_of))
+        app.close()
+    return {"counts": dict(report.counts), "fired": dict(report.fired)}
+
+
+def rollup_size(project: Project) -> dict[str, object]:
+    """The rows of the rollup's tables and its bytes, where it is a local file."""
+    import duckdb  # noqa: PLC0415 - other steps do without it
+
+    from bench.projects import ROLLUP_FILE  # noqa: PLC0415
+
+    file = project.folder / ROLLUP_FILE
+    if not file.is_file():
+        return {}
+    with duckdb.connect(str(file), read_only=True) as connection:
+        tables = connection.execute(
+            "SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE NOT temporary"
+        ).fetchall()
+    rows = {f"{schema}.{name}": int(size) for schema, name, size in tables}
+    return {"rows": rows, "bytes": file.stat().st_size}
+
+
+# --- the hand-written queries ---
+
+
+@step
+def scan(*, file: str, folder: str) -> Told:
+    """The bare scan."""
+    with watch:
+        raw = Raw(Path(file), Path(folder))
+        frame = raw.scan()
+        raw.close()
+    return {"accounts": len(frame)}
+
+
+@step
+def raw_state(*, file: str, folder: str) -> Told:
+    """Make the state of first-ever facts."""
+    with watch:
+        raw = Raw(Path(file), Path(folder))
+        raw.remember()
+        raw.close()
+    return None
+
+
+@step
+def raw_query(
+    *, file: str, folder: str, as_of: str, variant: str, since: str | None = None, out: str | None = None
+) -> Told:
+    """The best query over raw events, and before it the upkeep of its state."""
+    with watch:
+        raw = Raw(Path(file), Path(folder))
+        if since:
+            raw.remember(datetime.fromisoformat(since))
+        frame = raw.evaluate(datetime.fromisoformat(as_of), variant)
+        raw.close()
+    keep(frame, out)
+    return {"accounts": len(frame)}
+
+
+# --- dbt and pandas ---
+
+
+@step
+def dbt_numbers(*, folder: str, out: str) -> Told:
+    """The numbers that dbt left in its database, for `compare`."""
+    import duckdb  # noqa: PLC0415 - other steps do without it
+
+    with duckdb.connect(f"{folder}/dbt.duckdb", read_only=True) as connection, watch:
+        keep(connection.execute("SELECT * FROM signals").df().set_index("account_id"), out)
+    return None
+
+
+@step
+def pandas_build(*, file: str, folder: str, first_day: int, as_of: str) -> Told:
+    """The daily aggregates of all of a history."""
+    with watch:
+        newest = CALENDAR.last_day_before(datetime.fromisoformat(as_of))
+        Frames(Path(file), Path(folder)).build(range(first_day, newest + 1))
+    return None
+
+
+@step
+def pandas_increment(*, file: str, folder: str, as_of: str, out: str | None = None) -> Told:
+    """The newest days rolled up, and the twelve numbers."""
+    at = datetime.fromisoformat(as_of)
+    with watch:
+        frames = Frames(Path(file), Path(folder))
+        frames.increment(at)
+        frame = frames.evaluate(at)
+    keep(frame, out)
+    return {"accounts": len(frame)}
+
+
+def main() -> None:
+    """Run the step that is named."""
+    name, arguments = sys.argv[1:]
+    told = STEPS[name](**json.loads(arguments))
+    print(json.dumps({**(told or {}), "seconds": watch.seconds}, default=str))
+
+
+if __name__ == "__main__":
+    main()
