@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import main_job
-from bench.bars import alternatives, evaluation, one_day
+from bench.bars import alternatives, evaluation, first_build, on_postgresql, one_day, scaling
 from bench.bars.setting import Setting
 
 BARS: Mapping[str, Callable[[Setting], None]] = {
     "1": evaluation.run,
     "2": one_day.run,
     "3": alternatives.run,
+    "5": first_build.run,
+    "6": on_postgresql.run,
+    "scaling": scaling.run,
 }
 
 

@@ -16,8 +16,9 @@ import pandas as pd
 
 from bench.compare import same
 from bench.projects import project_over, refresh_if_there
+from bench.rivals import postgres
 from bench.rivals.frames import Frames
-from bench.rivals.raw import Raw
+from bench.rivals.raw import Raw, text
 from bench.signals import TWELVE, plan
 from bench.worlds import CALENDAR, World, build_duckdb, build_parquet, land
 from pql.config.settings import Project
@@ -81,6 +82,17 @@ def landing(*, file: str, number: int) -> Told:
     """Let one more day land."""
     with watch:
         return {"events": land(Path(file), number)}
+
+
+@step
+def day_counts(*, file: str) -> Told:
+    """How many account-days, user-days and account-feature-days a world has."""
+    import duckdb  # noqa: PLC0415 - other steps do without it
+
+    with duckdb.connect(file, read_only=True) as connection, watch:
+        found = connection.execute(text("day_counts"))
+        names = [column[0] for column in found.description or ()]
+        return dict(zip(names, found.fetchall()[0], strict=True))
 
 
 @step
@@ -239,6 +251,39 @@ def pandas_increment(*, file: str, folder: str, as_of: str, out: str | None = No
         frames = Frames(Path(file), Path(folder))
         frames.increment(at)
         frame = frames.evaluate(at)
+    keep(frame, out)
+    return {"accounts": len(frame)}
+
+
+# --- PostgreSQL ---
+
+
+@step
+def postgres_load(*, file: str, url: str, folder: str) -> Told:
+    """Load a world."""
+    with watch:
+        return {"events": postgres.load(Path(file), url, Path(folder))}
+
+
+@step
+def postgres_land(*, file: str, url: str, folder: str, number: int) -> Told:
+    """Let one more day land."""
+    with watch:
+        return {"events": postgres.land(Path(file), url, Path(folder), number)}
+
+
+@step
+def postgres_scan(*, url: str) -> Told:
+    """The bare scan."""
+    with watch:
+        return {"accounts": postgres.scan(url)}
+
+
+@step
+def postgres_twelve(*, url: str, as_of: str, out: str | None = None) -> Told:
+    """Twelve queries."""
+    with watch:
+        frame = postgres.twelve(url, datetime.fromisoformat(as_of))
     keep(frame, out)
     return {"accounts": len(frame)}
 

@@ -16,7 +16,7 @@ class Raw:
     """A connection to a world, and a state file of our own beside it.
 
     Args:
-        world: The database with `events` and `accounts`.
+        world: The database with `events` and `accounts`; where it is not there, they are Parquet beside it.
         folder: Where `raw_state.duckdb` is kept.
     """
 
@@ -25,9 +25,14 @@ class Raw:
         self._connection.execute("SET TimeZone = 'UTC'")
         # The order in which rows stand is of no use here, and keeping it costs.
         self._connection.execute("SET preserve_insertion_order = false")
-        self._connection.execute(f"ATTACH '{world}' AS world (READ_ONLY)")
         self._connection.execute(f"ATTACH '{folder / 'raw_state.duckdb'}' AS state")
-        self._connection.execute("USE world")
+        if world.exists():
+            self._connection.execute(f"ATTACH '{world}' AS world (READ_ONLY)")
+            self._connection.execute("USE world")
+            return
+        for name, files in {"events": "events/*/*.parquet", "accounts": "accounts.parquet"}.items():
+            view = f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{folder / files}')"
+            self._connection.execute(view)
 
     def scan(self) -> pd.DataFrame:
         """The bare scan: how many events each account has."""
