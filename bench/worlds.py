@@ -26,7 +26,7 @@ EVENTS = (
     *("template_used", "member_invited", "pricing_viewed", "paywall_viewed", "integration_connected", "member_removed"),
 )
 SESSION_EVENTS = 9.0  # the mean length of a session
-LOST_TO_BIRTHS = 0.85  # the share of a skewed world's sessions whose account is there already
+LOST_TO_BIRTHS = 0.847  # the share of a skewed world's sessions whose account is there already
 WEEKDAYS = (1.25, 1.3, 1.3, 1.25, 1.15, 0.4, 0.35)  # Monday to Sunday
 QUERIES = Path(__file__).parent / "sql"
 
@@ -94,8 +94,11 @@ def build_duckdb(world: World, file: Path) -> int:
         declared = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         connection.execute(f"CREATE TABLE events ({declared})")
         connection.execute(f"CREATE TABLE landing ({declared}, landing INTEGER)")
+        # In one transaction, so that the rows are written once and not to the log before.
+        connection.begin()
         for day in range(world.first_day, LANDED_UNTIL):
             insert(connection, "INSERT INTO events", world, day)
+        connection.commit()
         for landing in range(world.landings):
             text = f"INSERT INTO landing SELECT *, {landing} FROM"
             insert(connection, text, world, LANDED_UNTIL + landing)

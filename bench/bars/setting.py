@@ -95,7 +95,8 @@ def placed(setting: Setting, world: World) -> Iterator[Place]:
 def describe(place: Place, made: Measured) -> None:
     """Put the world's parameters into the report."""
     events, size = int(made.result["events"]), int(made.result["bytes"]) / 1e6
-    place.setting.report.worlds[place.name] = f"{place.world.words()}; {events:,} rows, {size:,.0f} MB"
+    rows = f"{events:,} rows, {size:,.0f} MB, made in {made.seconds:,.0f} s"
+    place.setting.report.worlds[place.name] = f"{place.world.words()}; {rows}"
 
 
 @contextmanager
