@@ -1,11 +1,9 @@
 """The project that measures a world: relations as they come, 12 signals, and a plain way of scoring and routing."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import pql.config.settings as written
 from bench.signals import days, signals
 from pql.config import load
 from pql.config.settings import (
@@ -13,6 +11,7 @@ from pql.config.settings import (
     FileSettings,
     Notifiers,
     Project,
+    RollupSettings,
     Schedules,
     SqlFile,
     StateSettings,
@@ -23,7 +22,6 @@ from pql.domain.definitions import Definitions
 from pql.domain.icp import Criterion, Exclusion, FitBand, Icp, Subject
 from pql.domain.measures.active_days import ActiveDays
 from pql.domain.partials import Level
-from pql.domain.plan import Plan
 from pql.domain.rules import (
     Bar,
     Channel,
@@ -35,7 +33,6 @@ from pql.domain.rules import (
     Stages,
     Territory,
 )
-from pql.warehouse import Warehouse
 
 ZONE = "Europe/Berlin"
 ROLLUP_FILE = "var/rollup.duckdb"
@@ -53,7 +50,7 @@ def project_over(
     *,
     files: Mapping[str, str] | None = None,
     number: int = 12,
-    home: str = "local",
+    home: Literal["local", "source", "none"] = "local",
 ) -> Project:
     """A project over a world.
 
@@ -72,7 +69,7 @@ def project_over(
         folder=folder,
         files=files or {},
         relations={name: SqlFile(path=f"sql/{name}.sql", text=text) for name, text in texts.items()},
-        **rollup_settings(home),
+        rollup=None if home == "none" else RollupSettings(home=home, path=ROLLUP_FILE),
     )
     return Project(
         folder=folder,
@@ -84,20 +81,6 @@ def project_over(
         notifiers=notifiers(folder),
         schedules=Schedules(),
     )
-
-
-def rollup_settings(home: str) -> dict[str, Any]:
-    """The setting of the rollup's home, where this version of the program has one."""
-    settings = getattr(written, "RollupSettings", None)
-    if settings is None or home == "none":
-        return {}
-    return {"rollup": settings(home=home, path=ROLLUP_FILE) if home == "local" else settings(home=home)}
-
-
-def refresh_if_there(warehouse: Warehouse, plan: Plan, as_of: datetime) -> Any:
-    """Bring the rollup up to date; None in a version without one."""
-    refresh = getattr(warehouse, "refresh", None)
-    return None if refresh is None else refresh(plan, as_of=as_of)
 
 
 def notifiers(folder: Path) -> Notifiers:

@@ -10,6 +10,8 @@ from bench.worlds import World
 
 SIZES = {"small": (500_000, 2_000, 16_000), "full": (10_000_000, 10_000, 80_000)}
 HOMES = ("local", "source")
+DAYS = tuple(f"a changed day, {home}" for home in HOMES)
+EVALUATIONS = tuple(f"evaluation, {home}" for home in HOMES)
 
 
 def run(setting: Setting) -> None:
@@ -28,9 +30,7 @@ def measure(place: Place, url: str) -> None:
     setting, begun = place.setting, text(place.world.end_of(0))
     projects = {home: project(place, url, home) for home in HOMES}
     builds = {home: step("refresh", project=one, as_of=begun) for home, one in projects.items()}
-    there = [home for home in HOMES if builds[home].result.get("there")] or ["none"]
-    projects = {home: project(place, url, home) for home in there}
-    runs: dict[str, list[Measured]] = {name: [] for name in ("scan", "twelve", *days(there), *evaluations(there))}
+    runs: dict[str, list[Measured]] = {name: [] for name in ("scan", "twelve", *DAYS, *EVALUATIONS)}
     for landed in range(1, setting.repeats + 1):
         setting.say(f"bar 6, {place.name}: day {landed}")
         as_of = text(place.world.end_of(landed))
@@ -41,28 +41,16 @@ def measure(place: Place, url: str) -> None:
             runs[f"a changed day, {home}"].append(step("increment", project=one, as_of=as_of))
             runs[f"evaluation, {home}"].append(step("evaluate", project=one, as_of=as_of, out=place.out("pql")))
             place.compare("twelve", what=f"{place.name}, day {landed}, rollup {home}")
-    judge(place, runs, there)
-    for home in there:
-        if home in builds:
-            runs[f"first build, {home}"] = [builds[home]]
+    judge(place, runs)
+    runs |= {f"first build, {home}": [built] for home, built in builds.items()}
     for name, measured in runs.items():
         setting.report.timing("6", place.name, name, measured)
 
 
-def days(homes: list[str]) -> list[str]:
-    """The names of the runs that re-roll and evaluate."""
-    return [f"a changed day, {home}" for home in homes]
-
-
-def evaluations(homes: list[str]) -> list[str]:
-    """The names of the runs that evaluate."""
-    return [f"evaluation, {home}" for home in homes]
-
-
-def judge(place: Place, runs: dict[str, list[Measured]], homes: list[str]) -> None:
+def judge(place: Place, runs: dict[str, list[Measured]]) -> None:
     """The twelve queries against each."""
     twelve = seconds(runs["twelve"])
-    for floor, names in ((10.0, evaluations(homes)), (8.0, days(homes))):
+    for floor, names in ((10.0, EVALUATIONS), (8.0, DAYS)):
         for name in names:
             row = ("6", f"12 queries / {name}", place.name)
             place.setting.report.ratio(row, twelve, seconds(runs[name]), at_most=False, floor=floor)
