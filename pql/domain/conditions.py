@@ -132,23 +132,41 @@ class Condition:
     def _text_holds(self, values: "pd.Series[Any]") -> BoolArray:
         # Columns repeat few values, so each is folded once. True and 1 hash alike but are not equal here: a column
         # that mixes types is compared value by value.
-        if pd.api.types.infer_dtype(values, skipna=True).startswith("mixed"):
+        if not _is_text(values) and pd.api.types.infer_dtype(values, skipna=True).startswith("mixed"):
             return self._each_holds(values)
         codes, distinct = pd.factorize(values)
-        return self._each_holds(pd.Series(distinct))[codes]
+        different = pd.Series(distinct)
+        return (self._texts_hold if _is_text(different) else self._each_holds)(different)[codes]
 
     def _each_holds(self, values: "pd.Series[Any]") -> BoolArray:
         meets = self._text_test()
         return np.array([meets(value) for value in values], dtype=bool)
 
-    def _text_test(self) -> Callable[[object], bool]:
-        """The part of the condition that compares texts, with what it compares to folded once."""
+    def _texts_hold(self, texts: "pd.Series[str]") -> BoolArray:
+        """As `_each_holds`, for a column of nothing but text: names and domains differ from lead to lead."""
+        wanted, refused, searches = self._tests()
+        met = np.ones(len(texts), dtype=bool)
+        if wanted or refused:
+            folded = _folded(texts)
+            for some in wanted:
+                met &= folded.isin(some).to_numpy(dtype=bool)
+            met &= ~folded.isin(refused).to_numpy(dtype=bool)
+        for search in searches:
+            met &= np.array([search(text) is not None for text in texts.to_numpy(dtype=object)], dtype=bool)
+        return met
+
+    def _tests(self) -> tuple[list[set[str]], set[str], list[Callable[[str], object]]]:
+        """The folded texts of which each set must hold the value, those that must not, and what must be found."""
         wanted = [{fold(self.equals)}] if self.equals is not None else []
         wanted += [set(map(fold, self.among))] if self.among is not None else []
         refused = {fold(self.not_equals)} if self.not_equals is not None else set()
         refused |= set(map(fold, self.not_among or ()))
         written = [pattern for pattern in (self._words_pattern, self.matches) if pattern is not None]
-        searches = [re.compile(pattern, re.IGNORECASE).search for pattern in written]
+        return wanted, refused, [re.compile(pattern, re.IGNORECASE).search for pattern in written]
+
+    def _text_test(self) -> Callable[[object], bool]:
+        """The part of the condition that compares texts, with what it compares to folded once."""
+        wanted, refused, searches = self._tests()
 
         def meets(value: object) -> bool:
             folded = fold(value)
@@ -197,6 +215,19 @@ def fold(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip().casefold()
+
+
+def _is_text(values: "pd.Series[Any]") -> bool:
+    return isinstance(values.dtype, pd.StringDtype)
+
+
+def _folded(texts: "pd.Series[str]") -> "pd.Series[str]":
+    """The texts as `fold` gives them. Of ASCII, lower case is all that folding is."""
+    folded = texts.str.strip().str.lower()
+    rare = ~texts.str.isascii().to_numpy(dtype=bool)
+    if rare.any():
+        folded[rare] = np.array([fold(text) for text in texts[rare].to_numpy(dtype=object)], dtype=object)
+    return folded
 
 
 @dataclass(frozen=True, slots=True)

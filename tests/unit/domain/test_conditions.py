@@ -214,3 +214,14 @@ def test_pydantic_reads_them_as_people_write_them() -> None:
 def test_one_value_is_judged_as_in_a_column(value: object, written: object) -> None:
     condition = Condition.parse(written)
     assert condition.met_by(value) == bool(condition.holds(pd.Series([value], dtype=object))[0])
+
+
+@given(
+    st.lists(st.none() | st.text("aAßſıİ \t\x1c\x85ÄQqm.", max_size=4), min_size=1, max_size=6),
+    st.sampled_from(
+        [{"in": ["A", "ß", " "]}, {"not": "a"}, {"not_in": ["ss", "Ä"]}, {"matches": "^q"}, {"words": "qm"}, "ä"]
+    ),
+)
+def test_a_column_of_text_is_compared_as_each_of_its_values(values: list[str | None], written: object) -> None:
+    alone = [holds(written, value, dtype=object)[0] for value in values]
+    assert holds(written, *values, dtype="str") == alone
