@@ -172,8 +172,8 @@ def explain_signal(evaluation: Evaluation, signal: Signal, lead_id: str) -> Sign
         reason=reason_words(
             signal, outcome, value, missing, gated=bool(of(verdicts.gated)), lead=_row(evaluation.leads, lead_id)
         ),
-        strength=float(of(verdicts.strengths)),
-        decay=float(of(verdicts.decays)),
+        strength=round(float(of(verdicts.strengths)), 6),
+        decay=round(float(of(verdicts.decays)), 6),
         latest_at=latest_at,
         worth=signal.points.worth,
         points=float(of(verdicts.points)),

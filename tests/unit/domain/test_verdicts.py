@@ -127,7 +127,7 @@ def test_a_scale_without_length_is_a_step() -> None:
 
 def test_bands_give_the_strength_of_the_highest_one_reached() -> None:
     bands = (Band(at_least=8, strength=1.0), Band(at_least=3, strength=0.3))
-    assert column(one(Points(worth=10, bands=bands), 2.9, 3, 7.9, 8).strengths) == [0, 0.3, 0.3, 1]
+    assert column(one(Points(worth=10, bands=bands), 2.9, 3, 7.9, 8).strengths) == pytest.approx([0, 0.3, 0.3, 1])
 
 
 def test_what_is_no_number_has_no_strength_on_a_scale() -> None:
