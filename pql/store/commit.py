@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import to_micros
@@ -13,14 +14,14 @@ from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, 
 from pql.store.tables import decisions, occurrences
 from pql.store.values import clean, dumps, micros
 
+LEAD = "lead"  # the entity of which the leads' own rows tell what changed
+
 
 def write(connection: sa.Connection, run: Run, results: RunResults, now: datetime, lease: Duration) -> Committed:
     """Write everything; see `Store.commit_run`."""
     runs.require_lock(connection, run, now, lease)
     runs.keep_definitions(connection, results.definitions_hash, results.sources, now)
-    written = leads.Written(leads=0, gone=0, scores=0)
-    if results.evaluation is not None:
-        written = leads.write(connection, run, results.evaluation, results.shown)
+    written = _write_leads(connection, run, results)
     if results.hysteresis is not None:
         episodes.write_states(connection, results.hysteresis)
     # An episode may close and, after no cooldown, another open: the old one first.
@@ -31,9 +32,9 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     _write_decisions(connection, run, results.decisions)
     enqueued = outbox.enqueue(connection, run, results.outbox, now)
     committed = Committed(
-        leads_written=written.leads,
-        leads_gone=written.gone,
-        scores_written=written.scores,
+        leads_written=len(written.changed) if written else 0,
+        leads_gone=len(written.gone) if written else 0,
+        scores_written=written.scores if written else 0,
         opened=len(results.opened),
         closed=closed,
         closed_before=len(results.closed) - closed,
@@ -42,11 +43,31 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
         enqueued=enqueued,
         enqueued_before=len(results.outbox) - enqueued,
         validity_changes=sum(
-            validity.write(connection, entity, known, run.as_of) for entity, known in results.validity.items()
+            validity.write(connection, entity, known, run.as_of, _differing(results, entity, known, written))
+            for entity, known in results.validity.items()
         ),
     )
     _finish(connection, run, results, committed, now)
     return committed
+
+
+def _write_leads(connection: sa.Connection, run: Run, results: RunResults) -> leads.Written | None:
+    if results.evaluation is None:
+        return None
+    kept = results.validity.get(LEAD, pd.DataFrame()).columns
+    return leads.write(connection, run, results.evaluation, results.shown, [str(name) for name in kept])
+
+
+def _differing(
+    results: RunResults, entity: str, known: pd.DataFrame, written: leads.Written | None
+) -> validity.Differing | None:
+    """Which leads can have other values: their rows hold the same ones, so only those that were written."""
+    if entity != LEAD or written is None or results.evaluation is None:
+        return None
+    own = {*results.evaluation.leads.columns} & {*results.shown, *leads.TEXTS}
+    if not known.index.equals(results.evaluation.leads.index) or not own.issuperset(known.columns):
+        return None
+    return validity.Differing(known=written.changed, gone=written.gone)
 
 
 def _finish(connection: sa.Connection, run: Run, results: RunResults, committed: Committed, now: datetime) -> None:

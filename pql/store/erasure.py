@@ -12,18 +12,18 @@ from pql.store.tables import decisions, deliveries, leads, occurrences, outbox, 
 from pql.store.values import dumps, loads
 
 ERASED = "[erased]"
-_JSON = {"attributes", "payload", "evidence", "value", "verdicts"}
+_JSON = {"attributes", "payload", "evidence", "known", "verdict_texts"}
 # By table: the texts in which a lead's person may stand. Reps are not erased: who decided
 # what (recipients, holders, addresses) is kept.
 _PLACES: tuple[tuple[sa.Table, tuple[str, ...]], ...] = (
-    (leads, ("name", "search", "attributes", "verdicts")),
+    (leads, ("name", "search", "attributes", "verdict_texts")),
     (qualifications, ("evidence", "close_reason")),
     (outcomes, ("reason",)),
     (occurrences, ("user_id", "detail")),
     (decisions, ("words", "evidence")),
     (outbox, ("payload", "last_error")),
     (deliveries, ("error",)),
-    (validity, ("value",)),
+    (validity, ("known",)),
 )
 
 

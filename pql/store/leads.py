@@ -1,9 +1,10 @@
 """The current row of each lead, and its history."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,73 +14,113 @@ import sqlalchemy as sa
 from pql.domain.calendar import from_micros, to_micros
 from pql.domain.evaluation import Evaluation
 from pql.store import statements
-from pql.store.packing import Packed, unpack_verdicts
+from pql.store.layout import Layout, unpack_fit, unpack_verdicts
+from pql.store.packing import COLUMNS, SCORED, TEXTS, Packed
 from pql.store.records import Found, LeadRecord, Run, ScoreRecord
-from pql.store.tables import leads, qualifications, scores
+from pql.store.tables import layouts, leads, qualifications, scores
 from pql.store.values import chunks, framed, instant, loads
+
+__all__ = ["TEXTS", "Written", "find", "history", "read", "table", "write"]
 
 ROWS = 10_000  # leads packed at a time
 _SHOWN = (
     *("name", "domain", "stage", "plan", "owner_email", "success_owner_email", "eligible", "ineligible_why"),
     *("fit", "coverage", "fit_grade", "behaviour", "band", "grade", "tier", "updated_at"),
 )
-_SCORED = ("lead_id", "run_id", "eligible", "fit", "fit_grade", "behaviour", "band", "grade", "tier")
+_WRITTEN = (*COLUMNS, "run_id", "updated_at", "gone", "layout")
 _NEAR = 0.6
+_Rows: TypeAlias = list[tuple[Any, ...]]
+_Made = TypeVar("_Made")
 _CANDIDATES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """How many leads were written, are gone, and how many steps of history there are more."""
+    """What was written of the leads.
 
-    leads: int
-    gone: int
+    Args:
+        changed: The positions in the evaluation of the leads that were written.
+        gone: The ids of those that the source no longer has.
+        scores: How many steps of history there are more.
+    """
+
+    changed: npt.NDArray[np.int64]
+    gone: Sequence[str]
     scores: int
 
 
-def write(connection: sa.Connection, run: Run, evaluation: Evaluation, shown: Collection[str]) -> Written:
-    """Write the leads that differ from what is stored; one query reads the hashes of all."""
-    packed = Packed(evaluation, list(shown))
+def write(
+    connection: sa.Connection,
+    run: Run,
+    evaluation: Evaluation,
+    shown: Collection[str],
+    kept: Collection[str] = (),
+) -> Written:
+    """Write the leads that differ from what is stored, part by part; one query reads the hashes of all.
+
+    `kept`: the attributes that are kept with their validity; where these become others, every lead differs.
+    """
+    live = connection.scalars(sa.select(qualifications.c.lead_id).where(qualifications.c.closed_at.is_(None)))
+    packed = Packed(evaluation, list(shown), set(live), kept=list(kept))
     stored = _stored(connection)
-    before = stored.reindex(packed.ids)
-    changed = _differs(before["row_hash"], packed.row_hashes)
-    scored = _differs(before["score_hash"], packed.score_hashes)
-    for start in range(0, len(changed), ROWS):
-        rows = packed.rows(changed[start : start + ROWS], run_id=run.id, updated_at=to_micros(run.as_of))
-        statements.upsert(connection, leads, rows, key=["lead_id"])
-    _write_history(connection, run, [packed.ids[position] for position in scored])
-    gone = _mark_gone(connection, run, stored[~stored["gone"]].index.difference(packed.ids))
-    return Written(leads=len(changed), gone=gone, scores=len(scored))
+    places = stored.index.get_indexer(pd.Index(packed.ids, dtype=object))
+    of_run = (run.id, to_micros(run.as_of), False, _layout_id(connection, packed.layout))
+    written, history = [np.zeros(0, dtype=np.int64)], 0
+
+    def prepared(start: int) -> tuple[npt.NDArray[np.int64], _Rows, _Rows]:
+        part, before = packed.part(start, start + ROWS), places[start : start + ROWS]
+        changed = _differs(stored["row_hash"], before, part.row_hashes)
+        scored = _differs(stored["score_hash"], before, part.score_hashes)
+        return changed + start, part.rows(changed, of_run), part.scored(scored, of_run[:2])
+
+    for changed, rows, steps in _one_ahead(prepared, range(0, len(places), ROWS)):
+        statements.write_rows(connection, leads, _WRITTEN, rows, key=["lead_id"])
+        statements.write_rows(connection, scores, (*SCORED, "run_id", "as_of"), steps, key=["lead_id", "as_of"])
+        written, history = [*written, changed], history + len(steps)
+    unseen = np.ones(len(stored), dtype=bool)
+    unseen[places[places >= 0]] = False
+    gone = stored.index[unseen & ~stored["gone"].to_numpy(dtype=bool)].tolist()
+    _mark_gone(connection, run, gone)
+    return Written(changed=np.concatenate(written), gone=gone, scores=history)
+
+
+def _one_ahead(make: Callable[[int], _Made], starts: Iterable[int]) -> Iterator[_Made]:
+    """What is made of each start; while one is used, the next is made by another thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="pql-pack") as pool:
+        made: Future[_Made] | None = None
+        for start in starts:
+            before, made = made, pool.submit(make, start)
+            if before is not None:
+                yield before.result()
+        if made is not None:
+            yield made.result()
+
+
+def _layout_id(connection: sa.Connection, layout: Layout) -> int:
+    statements.insert_new(connection, layouts, [{"text": layout.text}], key=["text"])
+    number: int = connection.execute(sa.select(layouts.c.id).where(layouts.c.text == layout.text)).scalar_one()
+    return number
 
 
 def _stored(connection: sa.Connection) -> pd.DataFrame:
+    """Index `lead_id`; the hashes, and who is gone."""
     columns = ("lead_id", "row_hash", "score_hash", "gone")
-    rows = connection.execute(sa.select(*(leads.c[name] for name in columns))).all()
-    frame = framed(rows, list(columns)).set_index("lead_id")
-    return frame.astype({"row_hash": "Int64", "score_hash": "Int64", "gone": bool})
+    types = (object, np.int64, np.int64, bool)
+    return statements.fetched(connection, sa.select(*(leads.c[name] for name in columns)), types).set_index("lead_id")
 
 
-def _differs(before: "pd.Series[Any]", now: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    # No hash is 0, so a lead that is new differs.
-    known = before.fillna(0).to_numpy(dtype=np.int64)
+def _differs(
+    stored: "pd.Series[int]", places: npt.NDArray[np.intp], now: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    # No hash is 0, so a lead that is new (at place -1) differs.
+    known = np.append(stored.to_numpy(), 0)[places]
     return np.flatnonzero(known != now)
 
 
-def _write_history(connection: sa.Connection, run: Run, ids: list[str]) -> None:
-    as_of = sa.literal(to_micros(run.as_of), sa.BigInteger).label("as_of")
-    columns = [leads.c[name] for name in _SCORED]
-    for chunk in chunks(ids, statements.ROWS):
-        # What was just written, copied inside the database. A lead whose score changed was written in this run.
-        source = sa.select(*columns, as_of).where(leads.c.lead_id.in_(chunk))
-        connection.execute(sa.delete(scores).where(scores.c.lead_id.in_(chunk), scores.c.as_of == to_micros(run.as_of)))
-        connection.execute(sa.insert(scores).from_select([*_SCORED, "as_of"], source))
-
-
-def _mark_gone(connection: sa.Connection, run: Run, ids: "pd.Index[Any]") -> int:
+def _mark_gone(connection: sa.Connection, run: Run, ids: Sequence[str]) -> None:
     values = {"gone": True, "row_hash": 0, "run_id": run.id, "updated_at": to_micros(run.as_of)}
-    for chunk in chunks(ids.tolist(), statements.ROWS):
+    for chunk in chunks(ids, statements.ROWS):
         connection.execute(sa.update(leads).where(leads.c.lead_id.in_(chunk)).values(values))
-    return len(ids)
 
 
 def read(connection: sa.Connection, lead_id: str) -> LeadRecord | None:
@@ -90,8 +131,11 @@ def read(connection: sa.Connection, lead_id: str) -> LeadRecord | None:
     fields = dict(row._mapping)  # noqa: SLF001 - the public name of a row's mapping begins so
     for name in ("search", "row_hash", "score_hash"):
         del fields[name]
-    fields |= {name: loads(fields[name]) for name in ("attributes", "fit_parts")}
-    fields["verdicts"] = unpack_verdicts(fields["verdicts"])
+    kept = connection.execute(sa.select(layouts.c.text).where(layouts.c.id == fields.pop("layout"))).scalar_one()
+    layout, packed = Layout.read(kept), fields.pop("packed")
+    fields["attributes"] = loads(fields["attributes"])
+    fields["fit_parts"] = unpack_fit(layout, packed)
+    fields["verdicts"] = unpack_verdicts(layout, packed, loads(fields.pop("verdict_texts")))
     fields["created_at"] = instant(fields["created_at"])
     fields["updated_at"] = from_micros(fields["updated_at"])
     return LeadRecord(**fields)

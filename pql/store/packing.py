@@ -1,39 +1,36 @@
-"""An evaluation as rows: hashes that tell which leads differ from what is stored, and the texts of those that do.
+"""An evaluation as rows: hashes that tell which leads differ from what is stored, and the cells of those that do.
 
-Numbers are rounded as they are stored (points 2 decimals, shares 4), so that a row differs only where what is stored
-would differ. A verdict is a list: outcome, value, latest_at, missing, gated, strength, decay, points, counted; what is
-0, false or null at its end is left out.
+Numbers are rounded as they are stored (points 2 decimals, shares 4, values 6). Points that only fade with time are no
+difference until a whole point is gone: see docs/decisions/085-one-packed-row-a-lead.md.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pql.domain.evaluation import Evaluation, Outcome, Verdicts
-from pql.store.records import StoredVerdict
-from pql.store.values import clean, coded, dumps, instant, loads, plain
+from pql.domain.evaluation import Evaluation, Verdicts
+from pql.store.layout import Floats, Layout, SignalColumns, pack
+from pql.store.values import clean_texts, coded, dumps, objects, plain_texts, text_hashes
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
-_DECIMALS = {
-    "values": 6,
-    "strengths": 4,
-    "decays": 4,
-    "points": 2,
-    "counted": 2,
-    "fit": 2,
-    "coverage": 4,
-    "behaviour": 2,
-}
-_VERDICT = ("outcomes", "values", "latest_at", "missing", "gated", "strengths", "decays", "points", "counted")
-_ALWAYS = 5  # strength and points are kept of fired signals only
-_PARTS = ("criterion.", "persona.", "exclusion.")
-_TEXTS = ("name", "domain", "stage", "plan", "owner_email", "success_owner_email")
-_SCORE_TEXTS = ("fit_grade", "grade", "tier")
+_PARTS = {"criteria": ("criterion.",), "marks": ("persona.", "exclusion.")}
+TEXTS = ("name", "domain", "stage", "plan", "owner_email", "success_owner_email")
+_STANDING = ("fit_grade", "grade", "tier")
+_VERDICT = ("outcomes", "missing", "gated", "values", "latest_at", "strengths", "decays", "points", "counted")
+COLUMNS = (
+    *("lead_id", "name", "domain", "search", "stage", "plan", "owner_email", "success_owner_email", "created_at"),
+    *("attributes", "eligible", "ineligible_why", "fit", "coverage", "fit_grade", "behaviour", "band", "grade"),
+    *("tier", "packed", "verdict_texts", "row_hash", "score_hash"),
+)
+# What a step of the history copies of a row.
+SCORED = ("lead_id", "eligible", "fit", "fit_grade", "behaviour", "band", "grade", "tier")
 
 
 class Packed:
@@ -42,208 +39,223 @@ class Packed:
     Args:
         evaluation: All leads.
         shown: The attributes to keep.
+        live: Leads with a live episode: of these the points are compared to the hundredth.
+        kept: The attributes that are kept with their validity.
     """
 
-    def __init__(self, evaluation: Evaluation, shown: Sequence[str]) -> None:
-        self.ids: list[str] = [clean(lead_id) for lead_id in evaluation.leads.index]
-        self._columns = _columns(evaluation, shown)
-        self._verdicts = _verdict_columns(evaluation.verdicts, evaluation.leads.index)
-        self._attributes = [name for name in shown if name in evaluation.leads]
-        self._parts = [name for name in evaluation.fit.columns if name.startswith(_PARTS)]
+    def __init__(
+        self, evaluation: Evaluation, shown: Sequence[str], live: Collection[str] = (), *, kept: Sequence[str] = ()
+    ) -> None:
+        # Without their index: to slice one of texts costs more than all columns together.
+        self._leads, self._fit, self._scores = (
+            frame.reset_index(drop=True) for frame in (evaluation.leads, evaluation.fit, evaluation.scores)
+        )
+        self._kept = sorted(kept)
+        self._shown = [name for name in shown if name in evaluation.leads]
+        fit = [str(name) for name in evaluation.fit]
+        parts = {kind: tuple(name for name in fit if name.startswith(begins)) for kind, begins in _PARTS.items()}
+        self.layout = Layout(tuple(map(str, evaluation.verdicts.outcomes)), **parts)
+        self._verdicts = [_signal(evaluation.verdicts, name) for name in self.layout.signals]
+        self._said = _said(evaluation.verdicts, self.layout.signals)
+        self.ids = clean_texts(evaluation.leads.index.to_series())
+        self._live = np.isin(np.arange(len(self.ids)), evaluation.leads.index.get_indexer(pd.Index(list(live))))
+
+    def part(self, start: int, stop: int) -> "Part":
+        """The rows from `start` to before `stop`."""
+        rows = slice(start, stop)
+        return Part(
+            self.layout,
+            self.ids[rows],
+            self._leads.iloc[rows],
+            self._fit.iloc[rows],
+            self._scores.iloc[rows],
+            [_rounded(_chosen(columns, rows)) for columns in self._verdicts],
+            self._said.iloc[rows],
+            shown=self._shown,
+            kept=self._kept,
+            live=self._live[rows],
+        )
+
+
+class Part:
+    """Some rows of an evaluation; all columns have one element a row."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        ids: list[str],
+        leads: pd.DataFrame,
+        fit: pd.DataFrame,
+        scores: pd.DataFrame,
+        verdicts: Sequence[SignalColumns],
+        said: pd.DataFrame,
+        *,
+        shown: Sequence[str],
+        kept: Sequence[str],
+        live: npt.NDArray[np.bool_],
+    ) -> None:
+        self._layout, self._ids, self._verdicts = layout, ids, verdicts
+        self._criteria = [_numbers(fit, name) for name in layout.criteria]
+        self._marks = [fit[name].fillna(value=False).to_numpy(dtype=bool) for name in layout.marks]
+        self._texts = {name: _texts(leads, name) for name in TEXTS}
+        self._texts |= {name: _texts(scores, name) for name in (*_STANDING, "ineligible_why")}
+        self._attributes = {name: leads[name] for name in shown}
+        self._said = {str(name): said[name] for name in said}
+        self._numbers = {
+            "fit": np.round(_numbers(fit, "fit"), 2),
+            "coverage": np.round(_numbers(fit, "coverage"), 4),
+            "behaviour": np.round(_numbers(scores, "behaviour"), 2),
+            "created_at": _numbers(leads, "created_at"),
+        }
+        self._band = np.nan_to_num(_numbers(scores, "band")).astype(np.int64)
+        self._eligible = scores["eligible"].fillna(value=False).to_numpy(dtype=bool)
         self.score_hashes = self._hash_scores()
-        self.row_hashes = self._hash_rows()
+        self.row_hashes = self._hash_rows([*shown, *kept], live)
 
     def _hash_scores(self) -> npt.NDArray[np.int64]:
-        whole = self._columns["behaviour"].round(0)
-        parts = [whole, *(self._columns[name] for name in ("eligible", "band", *_SCORE_TEXTS))]
-        return _combined(parts, len(self.ids))
+        words = [np.rint(np.nan_to_num(self._numbers["behaviour"])).astype(np.int64), self._band, self._eligible]
+        return _combined(0, [*words, _text_hashes([self._texts[name] for name in _STANDING])], len(self._ids))
 
-    def _hash_rows(self) -> npt.NDArray[np.int64]:
-        verdicts = (column.rename(f"{name}.{part}") for part, name, column in _flat(self._verdicts))
-        return _combined([*self._columns.values(), *verdicts], len(self.ids))
-
-    def rows(self, positions: npt.NDArray[np.int64], *, run_id: str, updated_at: int) -> list[dict[str, Any]]:
-        """The rows of `leads` at these positions."""
-        part = {name: column.iloc[positions] for name, column in self._columns.items()}
-        ids = [self.ids[position] for position in positions]
-        columns: dict[str, Sequence[Any]] = {"lead_id": ids}
-        columns |= {name: _texts(part[name]) for name in (*_TEXTS, *_SCORE_TEXTS, "ineligible_why")}
-        columns |= {name: _numbers(part[name]) for name in ("fit", "coverage", "behaviour")}
-        columns["band"] = [int(band or 0) for band in _nullable(part["band"])]
-        columns["eligible"] = [bool(eligible) for eligible in part["eligible"].tolist()]
-        columns["created_at"] = [None if at is None else int(at) for at in _nullable(part["created_at"])]
-        columns["attributes"] = _objects({name: part[f"attribute.{name}"] for name in self._attributes}, len(ids))
-        columns["fit_parts"] = _objects({name: _applies(part[name]) for name in self._parts}, len(ids))
-        columns["search"] = [
-            f"{lead_id}\n{name}\n{domain}".casefold()
-            for lead_id, name, domain in zip(ids, columns["name"], columns["domain"], strict=True)
+    def _hash_rows(self, names: Sequence[str], live: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        seed = int.from_bytes(hashlib.blake2b(f"{self._layout.text}{dumps(names)}".encode(), digest_size=8).digest())
+        own = [*self._attributes.values(), *self._said.values()]
+        words: list[npt.NDArray[Any]] = [
+            self.score_hashes,
+            _text_hashes([*self._texts.values(), *(_words(column) for column in own if not _is_number(column))]),
+            *(column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column)),
+            *(self._numbers[name] for name in ("fit", "coverage", "created_at")),
+            *self._criteria,
+            *(_flags(marks) for marks in _in_words(self._marks)),
+            *(word for columns in self._verdicts for word in _verdict_words(columns)),
         ]
-        columns["verdicts"] = self._verdict_texts(positions)
+        hashes = _combined(seed, words, len(self._ids))
+        if live.any():
+            exact = [hashes, self._numbers["behaviour"], *self._verdict_points()]
+            hashes = np.where(live, _combined(seed, exact, len(self._ids)), hashes)
+        return hashes
+
+    def _verdict_points(self) -> Iterable[Floats]:
+        return (np.round(part, 2) for columns in self._verdicts for part in (columns.points, columns.counted))
+
+    def rows(self, positions: npt.NDArray[np.int64], same: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The cells of `COLUMNS` at these positions, and after them those that are the same in every row."""
+        if not len(positions):
+            return []
+        columns = self._cells(positions)
+        return list(zip(*(columns[name] for name in COLUMNS), *map(repeat, same), strict=False))
+
+    def scored(self, positions: npt.NDArray[np.int64], same: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The cells of `SCORED` at these positions, and after them those that are the same in every row."""
+        columns = self._scores(positions)
+        return list(zip(*(columns[name] for name in SCORED), *map(repeat, same), strict=False))
+
+    def _scores(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
+        places = positions.tolist()
+        columns: dict[str, list[Any]] = {"lead_id": [self._ids[place] for place in places]}
+        columns |= {name: [self._texts[name][place] for place in places] for name in self._texts}
+        finite = {name: np.nan_to_num(self._numbers[name][positions]) for name in ("fit", "coverage", "behaviour")}
+        columns |= {name: numbers.tolist() for name, numbers in finite.items()}
+        return columns | {"band": self._band[positions].tolist(), "eligible": self._eligible[positions].tolist()}
+
+    def _cells(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
+        columns = self._scores(positions)
+        created = self._numbers["created_at"][positions]
+        columns["created_at"] = [None if at != at else int(at) for at in created.tolist()]  # noqa: PLR0124 - NaN
+        columns["search"] = _search(columns["lead_id"], columns["name"], columns["domain"])
+        for name, own in (("attributes", self._attributes), ("verdict_texts", self._said)):
+            columns[name] = objects({key: column.iloc[positions] for key, column in own.items()}, len(positions))
+        columns["packed"] = pack(
+            self._layout,
+            [_chosen(verdicts, positions) for verdicts in self._verdicts],
+            [points[positions] for points in self._criteria],
+            [marks[positions] for marks in self._marks],
+            len(positions),
+        )
         columns["row_hash"] = self.row_hashes[positions].tolist()
         columns["score_hash"] = self.score_hashes[positions].tolist()
-        same = {"run_id": run_id, "updated_at": updated_at, "gone": False}
-        names = list(columns)
-        cells = zip(*columns.values(), strict=True)
-        return [{**same, **dict(zip(names, row, strict=True))} for row in cells]
-
-    def _verdict_texts(self, positions: npt.NDArray[np.int64]) -> list[str]:
-        written = []
-        for name, columns in self._verdicts.items():
-            parts = [_nullable(columns[part].iloc[positions]) for part in _VERDICT]
-            written.append(_cells(json.dumps(name, ensure_ascii=False), zip(*parts, strict=True)))
-        return _braced(written, len(positions))
+        return columns
 
 
-def unpack_verdicts(text: str) -> tuple[StoredVerdict, ...]:
-    """The verdicts of a row."""
-    padding: list[Any] = [0, None, None, 0, False, 0.0, 0.0, 0.0, 0.0]
-    verdicts = []
-    for signal, cells in loads(text).items():
-        whole: list[Any] = [*cells, *padding[len(cells) :]]
-        outcome, value, latest_at, missing, gated = whole[:_ALWAYS]
-        strength, decay, points, counted = (float(number or 0) for number in whole[_ALWAYS:])
-        verdicts.append(
-            StoredVerdict(
-                signal=signal,
-                outcome=int(outcome),
-                value=float(value) if isinstance(value, int) else value,
-                missing=int(missing or 0),
-                gated=bool(gated),
-                strength=strength,
-                decay=decay,
-                points=points,
-                counted=counted,
-                latest_at=instant(latest_at or None),
-            )
-        )
-    return tuple(verdicts)
+def _signal(verdicts: Verdicts, name: str) -> SignalColumns:
+    parts = {part: getattr(verdicts, part)[name] for part in _VERDICT}
+    values = parts.pop("values")
+    numeric = pd.api.types.is_numeric_dtype(values)
+    numbers = values.to_numpy(dtype=float, na_value=np.nan) if numeric else np.full(len(values), np.nan)
+    return SignalColumns(values=numbers, **{part: column.to_numpy() for part, column in parts.items()})
 
 
-def _columns(evaluation: Evaluation, shown: Sequence[str]) -> dict[str, "pd.Series[Any]"]:
-    index = evaluation.leads.index
-    leads, fit, scores = evaluation.leads, evaluation.fit.reindex(index), evaluation.scores.reindex(index)
-    columns = {name: _column(leads, name) for name in (*_TEXTS, "created_at")}
-    columns |= {f"attribute.{name}": leads[name] for name in shown if name in leads}
-    columns |= {name: _column(fit, name) for name in ("fit", "coverage")}
-    columns |= {name: fit[name] for name in fit.columns if name.startswith(_PARTS)}
-    named = ("ineligible_why", "behaviour", "band", *_SCORE_TEXTS)
-    columns |= {name: _column(scores, name) for name in named}
-    columns["eligible"] = scores["eligible"].fillna(value=False).astype(bool)
-    return {name: _rounded(name, column) for name, column in columns.items()}
+def _said(verdicts: Verdicts, signals: Sequence[str]) -> pd.DataFrame:
+    """The values of the signals that measure no numbers."""
+    texts = [name for name in signals if not pd.api.types.is_numeric_dtype(verdicts.values[name])]
+    return verdicts.values[texts].reset_index(drop=True)
 
 
-def _column(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
-    return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
+def _chosen(columns: SignalColumns, rows: slice | npt.NDArray[np.int64]) -> SignalColumns:
+    return SignalColumns(**{part: getattr(columns, part)[rows] for part in _VERDICT})
 
 
-def _rounded(name: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
-    return column.astype(float).round(_DECIMALS[name]) if name in _DECIMALS else column
+def _rounded(columns: SignalColumns) -> SignalColumns:
+    return replace(columns, values=np.round(columns.values, 6))
 
 
-def _verdict_columns(verdicts: Verdicts, index: pd.Index) -> dict[str, dict[str, "pd.Series[Any]"]]:
-    frames = {part: getattr(verdicts, part).reindex(index) for part in _VERDICT}
-    fired = frames["outcomes"] == int(Outcome.FIRED)
-    for number, part in enumerate(_VERDICT):
-        if number >= _ALWAYS:
-            frames[part] = frames[part].astype(float).round(_DECIMALS[part]).where(fired, 0.0)
-    return {str(name): {part: _value(frames[part][name], part) for part in _VERDICT} for name in frames["outcomes"]}
+def _verdict_words(columns: SignalColumns) -> Iterable[npt.NDArray[Any]]:
+    yield columns.values
+    yield columns.latest_at
+    flags = (columns.outcomes + 1).astype(np.int64) | columns.missing.astype(np.int64) << 2
+    yield flags | columns.gated.astype(np.int64) << 10 | np.rint(columns.counted).astype(np.int64) << 11
 
 
-def _value(column: "pd.Series[Any]", part: str) -> "pd.Series[Any]":
-    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    return column.astype(float).round(_DECIMALS[part]) if part == "values" and numeric else column
+def _in_words(marks: Sequence[npt.NDArray[np.bool_]]) -> Iterable[Sequence[npt.NDArray[np.bool_]]]:
+    return (marks[start : start + 63] for start in range(0, len(marks), 63))
 
 
-def _flat(
-    verdicts: Mapping[str, Mapping[str, "pd.Series[Any]"]],
-) -> Iterable[tuple[str, str, "pd.Series[Any]"]]:
-    return ((part, name, column) for name, columns in verdicts.items() for part, column in columns.items())
+def _flags(marks: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.int64]:
+    return sum((mark.astype(np.int64) << bit for bit, mark in enumerate(marks)), np.zeros_like(marks[0], np.int64))
 
 
-def _combined(columns: Iterable["pd.Series[Any]"], size: int) -> npt.NDArray[np.int64]:
-    total = np.zeros(size, dtype=np.uint64)
-    for column in columns:
-        # The name is mixed in, so that a value that moves to another column makes a difference.
-        seed = _text_hashes([str(column.name)])[0]
-        total = (total ^ (_hashes(column) + seed)) * np.uint64(0x9E3779B97F4A7C15)
+def _combined(seed: int, words: Iterable[npt.NDArray[Any]], size: int) -> npt.NDArray[np.int64]:
+    """One hash a row: each step is a bijection of its word, so that a single change never goes unseen."""
+    total = np.full(size, seed, dtype=np.uint64)
+    for word in words:
+        if word.dtype.kind == "f":
+            # -0.0 is 0.0, and there is one NaN.
+            bits = np.where(np.isnan(word), np.nan, word + 0.0).astype(np.float64).view(np.uint64)
+        else:
+            bits = word.astype(np.int64).view(np.uint64)
+        total = (total ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        total ^= total >> np.uint64(29)
     # 0 is kept for rows that must be written again.
     return np.where(total == 0, np.uint64(1), total).view(np.int64)
 
 
-def _hashes(column: "pd.Series[Any]") -> Hashes:
-    if pd.api.types.is_numeric_dtype(column):
-        numbers = column.to_numpy(dtype=float, na_value=np.nan) + 0.0  # -0.0 is 0.0
-        return pd.util.hash_array(np.where(np.isnan(numbers), np.nan, numbers), categorize=False)
-    if pd.api.types.infer_dtype(column, skipna=True) == "string":
-        texts = column.astype(object).where(column.notna(), "").tolist()
-        return np.where(column.isna(), np.uint64(0), _text_hashes(texts))
+def _text_hashes(columns: Sequence[Sequence[str]]) -> Hashes:
+    # No stored text holds a NUL.
+    return text_hashes(list(map("\x00".join, zip(*columns, strict=True))))
+
+
+def _is_number(column: "pd.Series[Any]") -> bool:
+    return pd.api.types.is_numeric_dtype(column.dtype)  # true and false are 1 and 0
+
+
+def _words(column: "pd.Series[Any]") -> list[str]:
+    """What the values of a column are told apart by; an unknown one is not an empty text."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return plain_texts(column.fillna("\x1f"))
     codes, uniques = coded(column)
-    # A text in a mixed column hashes as it does among texts.
-    plain_texts = [str(loads(text)) if text.startswith('"') else f"\x00{text}" for text in uniques]
-    return np.append(_text_hashes(plain_texts), np.uint64(0))[codes]
+    words = [*uniques, "\x1f"]
+    return [words[code] for code in codes]
 
 
-def _text_hashes(texts: Sequence[str]) -> Hashes:
-    return pd.util.hash_array(np.array(texts, dtype=object), categorize=False).astype(np.uint64)
+def _numbers(frame: pd.DataFrame, name: str) -> Floats:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return frame[name].to_numpy(dtype=float, na_value=np.nan)
 
 
-def _nullable(column: "pd.Series[Any]") -> list[Any]:
-    if not pd.api.types.is_numeric_dtype(column):
-        return [plain(value) for value in column.tolist()]
-    if pd.api.types.is_float_dtype(column) or column.hasnans:
-        numbers = column.to_numpy(dtype=float, na_value=np.nan)
-        cells = numbers.astype(object)
-        cells[~np.isfinite(numbers)] = None
-        return list(cells.tolist())
-    return list(column.tolist())
+def _texts(frame: pd.DataFrame, name: str) -> list[str]:
+    return clean_texts(frame[name]) if name in frame else [""] * len(frame)
 
 
-def _texts(column: "pd.Series[Any]") -> list[str]:
-    return [clean(value) for value in column.tolist()]
-
-
-def _numbers(column: "pd.Series[Any]") -> list[float]:
-    return [float(number or 0.0) for number in _nullable(column)]
-
-
-def _objects(columns: Mapping[str, "pd.Series[Any]"], size: int) -> list[str]:
-    """One JSON object a row; nulls are left out, but for criteria: there null says that nothing is known."""
-    written = []
-    for name, column in columns.items():
-        codes, uniques = coded(column)
-        key = json.dumps(name, ensure_ascii=False)
-        texts = [f"{key}:{text}" for text in uniques] + [f"{key}:null" if name.startswith("criterion.") else ""]
-        written.append([texts[code] for code in codes])
-    return _braced(written, size)
-
-
-def _applies(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Personas and exclusions are kept only where they apply."""
-    if str(column.name).startswith("criterion."):
-        return column.astype(float).round(2)
-    return column.astype(object).where(column.fillna(value=False).astype(bool), None)
-
-
-def _braced(columns: Sequence[Sequence[str]], size: int) -> list[str]:
-    if not columns:
-        return ["{}"] * size
-    return ["{" + ",".join(filter(None, row)) + "}" for row in zip(*columns, strict=True)]
-
-
-def _cells(key: str, cells: Iterable[tuple[Any, ...]]) -> list[str]:
-    known: dict[tuple[Any, ...], str] = {}
-    written = []
-    for cell in cells:
-        text = known.get(cell)
-        if text is None:
-            text = known[cell] = f"{key}:{_cell(cell)}"
-        written.append(text)
-    return written
-
-
-def _cell(cell: tuple[Any, ...]) -> str:
-    values = [int(value) if isinstance(value, float) and value.is_integer() else value for value in cell]
-    # The value itself (the second) is left out only where it is unknown: 0 is a value.
-    while len(values) > 1 and (values[-1] is None or (len(values) > 2 and not values[-1])):
-        values.pop()
-    return dumps(values)
+def _search(*columns: Sequence[str]) -> list[str]:
+    # Folded in one piece: a call a lead costs more than the folding.
+    return "\x00".join(map("\n".join, zip(*columns, strict=True))).casefold().split("\x00") if columns[0] else []

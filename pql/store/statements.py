@@ -1,14 +1,20 @@
 """Statements that SQLite and PostgreSQL write alike, but SQLAlchemy keeps in two places."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pql.store.values import chunks
 
 ROWS = 5_000  # a statement's rows at a time: bounds the memory, costs nothing
+PIECE = 50_000  # rows read at a time
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
@@ -21,10 +27,16 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Collection[Mapping[
         connection.execute(sa.insert(table), chunk)
 
 
-def insert_new(connection: sa.Connection, table: sa.Table, rows: Collection[Mapping[str, Any]]) -> int:
-    """Add the rows whose keys are not there yet; how many."""
+def insert_new(
+    connection: sa.Connection, table: sa.Table, rows: Collection[Mapping[str, Any]], *, key: Sequence[str] = ()
+) -> int:
+    """Add the rows whose keys (any unique ones, or those named) are not there yet; how many."""
     # A row count is not known of many rows at once on PostgreSQL; what is returned can be counted.
-    added = _insert(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    added = (
+        _insert(connection, table)
+        .on_conflict_do_nothing(index_elements=list(key) or None)
+        .returning(*table.primary_key.columns)
+    )
     return sum(len(connection.execute(added, chunk).all()) for chunk in chunks(rows, ROWS))
 
 
@@ -47,6 +59,90 @@ def upsert(
     upserted = statement.on_conflict_do_update(index_elements=list(key), set_=dict(changes))
     for chunk in chunks(rows, ROWS):
         connection.execute(upserted, chunk)
+
+
+def fetched(connection: sa.Connection, query: sa.Select[Any], types: Sequence[Any]) -> pd.DataFrame:
+    """A query's rows as a frame, one type a column; piece by piece, so that a million rows are never all objects."""
+    names = [column.name for column in query.selected_columns]
+    with connection.execute(query) as result:
+        # The driver's own tuples: to make a row object of SQLAlchemy's for each lead costs more than to read it.
+        source: Any = result.cursor
+        pieces = [_piece(rows, names, types) for rows in iter(lambda: source.fetchmany(PIECE), [])]
+    return pd.concat(pieces, ignore_index=True) if pieces else _piece([], names, types)
+
+
+def _piece(rows: Sequence[Iterable[Any]], names: Sequence[str], types: Sequence[Any]) -> pd.DataFrame:
+    cells = zip(*rows, strict=True) if rows else ((),) * len(names)
+    columns = zip(names, cells, types, strict=True)
+    return pd.DataFrame({name: np.array(cell, dtype=kind) for name, cell, kind in columns}, copy=False)
+
+
+def write_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    key: Sequence[str],
+) -> None:
+    """Add many rows, or write over those with the same key, as fast as the driver can; see decision 086.
+
+    Args:
+        connection: Within its transaction.
+        table: Where to.
+        columns: What the cells of a row are; the others keep what they have, or get their default.
+        rows: The cells.
+        key: The columns of the primary key.
+    """
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    if connection.dialect.name != "postgresql":
+        changes = {name: statement.excluded[name] for name in columns if name not in key}
+        upserted = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
+        compiled = upserted.compile(dialect=connection.dialect, column_keys=list(columns))
+        order = [columns.index(name) for name in compiled.positiontup or ()]
+        ordered = rows if order == list(range(len(order))) else list(map(itemgetter(*order), rows))
+        connection.exec_driver_sql(str(compiled), ordered)
+        return
+    staged = _staged(connection, table, columns)
+    _copy(connection, staged, rows)
+    source = statement.from_select(list(columns), sa.select(*(staged.c[name] for name in columns)))
+    changes = {name: source.excluded[name] for name in columns if name not in key}
+    connection.execute(source.on_conflict_do_update(index_elements=list(key), set_=changes))
+
+
+def _staged(connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> sa.Table:
+    """An empty table for this session alone, that ends with the transaction."""
+    own = [sa.Column(name, table.c[name].type) for name in columns]
+    staged = sa.Table(f"new_{table.name}", sa.MetaData(), *own, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    if connection.scalar(sa.select(sa.func.to_regclass(f"pg_temp.{staged.name}"))) is None:
+        staged.create(connection)
+    else:
+        connection.execute(sa.delete(staged))
+    return staged
+
+
+_POSTGRES_TYPES = {sa.Text: "text", sa.BigInteger: "int8", sa.Integer: "int4", sa.Float: "float8"} | {
+    sa.Boolean: "bool",
+    sa.LargeBinary: "bytea",
+}
+
+
+def _copy(connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    names = [column.name for column in table.columns]
+    into = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)")
+    statement = into.format(sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names)))
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types([_POSTGRES_TYPES[type(column.type)] for column in table.columns])
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise sa.exc.DBAPIError.instance(
+            statement.as_string(), None, error, psycopg.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
 
 
 def new(connection: sa.Connection, table: sa.Table, column: str) -> sa.ColumnElement[Any]:

@@ -112,26 +112,31 @@ leads = sa.Table(
     _number("fit"),
     _number("coverage"),
     _text("fit_grade"),
-    _json("fit_parts"),
     _number("behaviour"),
     _whole("band"),
     _text("grade"),
     _text("tier"),
-    _json("verdicts"),  # see packing.py
     sa.Column("row_hash", sa.BigInteger, nullable=False),
     sa.Column("score_hash", sa.BigInteger, nullable=False),
-    _of("run_id", "runs.id"),
+    _text("run_id"),  # no foreign key: to look it up a million times costs more than to write the rows
     _instant("updated_at"),  # the run's as_of
     _flag("gone"),
+    sa.Column("layout", sa.BigInteger, nullable=False),  # which of `layouts` says what stands in `packed`
+    sa.Column("packed", sa.LargeBinary, nullable=False),  # verdicts and parts of the fit; see layout.py
+    _json("verdict_texts"),  # the values that are text, by signal
 )
 sa.Index("ix_leads_behaviour", leads.c.behaviour)
+# A run reads the hashes of all leads: from here a tenth of the pages.
+sa.Index("ix_leads_hashes", leads.c.lead_id, leads.c.row_hash, leads.c.score_hash, leads.c.gone)
+
+layouts = sa.Table("layouts", metadata, _counter("id"), sa.Column("text", sa.Text, nullable=False, unique=True))
 
 scores = sa.Table(
     "scores",
     metadata,
     _text("lead_id", primary_key=True),
     sa.Column("as_of", sa.BigInteger, primary_key=True, autoincrement=False),
-    _of("run_id", "runs.id"),
+    _text("run_id"),  # likewise without a foreign key
     _flag("eligible"),
     _number("fit"),
     _text("fit_grade"),
@@ -313,17 +318,16 @@ validity = sa.Table(
     "validity",
     metadata,
     _text("entity", primary_key=True),
-    _text("name", primary_key=True),
     _text("entity_id", primary_key=True),
     sa.Column("valid_from", sa.BigInteger, primary_key=True, autoincrement=False),
     _maybe("valid_to"),  # exclusive; null: still so
-    sa.Column("value", sa.Text, nullable=False),  # JSON
+    sa.Column("known", sa.Text, nullable=False),  # JSON: all values that are known, by name
+    sa.Column("hash", sa.BigInteger, nullable=False),  # of `known` as it was written
 )
 _STILL = sa.text("valid_to IS NULL")
 sa.Index(
     "uq_validity_still",
     validity.c.entity,
-    validity.c.name,
     validity.c.entity_id,
     unique=True,
     sqlite_where=_STILL,

@@ -1,64 +1,99 @@
-"""What was known when: values with the span of time in which they held."""
+"""What was known when: for each entity one row a span of time in which all that was known of it stayed the same."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import to_micros
 from pql.store import statements
 from pql.store.tables import validity
-from pql.store.values import chunks, clean, coded, framed, loads
+from pql.store.values import chunks, clean_texts, loads, objects, text_hashes
+
+ROWS = 10_000  # entities put into words at a time
+FEW = 20_000  # of more, all are read at once
+_WRITTEN = ("entity", "entity_id", "valid_from", "known", "hash")
+_NOTHING = "{}"
 
 
-def write(connection: sa.Connection, entity: str, known: pd.DataFrame, as_of: datetime) -> int:
-    """Write what changed of all entities of a kind; how many values ended or began.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """What is known to be the only ones that may have changed: positions among those known, and ids that are gone."""
 
-    One query a name reads what held so far, whatever the number of entities.
+    known: npt.NDArray[np.int64]
+    gone: Sequence[str]
+
+
+def write(
+    connection: sa.Connection, entity: str, known: pd.DataFrame, as_of: datetime, differing: Differing | None = None
+) -> int:
+    """Write what changed of all entities of a kind; how many of them have other values now, or none any more.
+
+    One query reads the hashes of what held so far, whatever the number of entities; where few can have changed,
+    only theirs.
     """
-    named = {clean(name): known[name] for name in known.columns}
-    table = validity.c
-    still = sa.select(table.name).distinct().where(table.entity == entity, table.valid_to.is_(None))
-    dropped = sorted(set(connection.scalars(still)) - named.keys())
-    ids = pd.Index([clean(entity_id) for entity_id in known.index])
-    changes = sum(_write_name(connection, entity, name, pd.Series(dtype=object), as_of) for name in dropped)
-    for name, column in named.items():
-        texts = _texts(column).set_axis(ids).dropna()
-        changes += _write_name(connection, entity, name, texts, as_of)
+    if differing is not None:
+        known = known.iloc[differing.known]
+    ids = clean_texts(known.index.to_series())
+    stored = _stored(connection, entity, None if differing is None else [*ids, *differing.gone])
+    places = stored.index.get_indexer(pd.Index(ids, dtype=object))
+    unseen = np.ones(len(stored), dtype=bool)
+    unseen[places[places >= 0]] = False
+    changes = _end(connection, entity, stored.index[unseen], as_of)
+    known = known.reset_index(drop=True)[sorted(known.columns)]  # to slice an index of texts is slow
+    for start in range(0, len(ids), ROWS):
+        rows = slice(start, start + ROWS)
+        changes += _write_part(connection, entity, ids[rows], known.iloc[rows], stored, places[rows], as_of)
     return changes
 
 
-def _texts(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    codes, uniques = coded(column)
-    # Infinite numbers are null in JSON: not known.
-    texts = np.array([None if text == "null" else text for text in uniques] + [None], dtype=object)
-    return pd.Series(texts[codes], dtype=object)
+def _stored(connection: sa.Connection, entity: str, ids: Sequence[str] | None) -> pd.DataFrame:
+    """Index `entity_id`; the hashes of what still holds, of these entities or of all."""
+    query = sa.select(validity.c.entity_id, validity.c.hash)
+    query = query.where(validity.c.entity == entity, validity.c.valid_to.is_(None))
+    if ids is None or len(ids) > FEW:
+        found = statements.fetched(connection, query, (object, np.int64)).set_index("entity_id")
+        return found if ids is None else found[found.index.isin(ids)]
+    parts = [query.where(validity.c.entity_id.in_(part)) for part in chunks(ids, statements.ROWS)]
+    frames = [statements.fetched(connection, part, (object, np.int64)) for part in parts]
+    empty = pd.DataFrame({"entity_id": pd.Series(dtype=object), "hash": pd.Series(dtype=np.int64)})
+    return (pd.concat(frames) if frames else empty).set_index("entity_id")
 
 
-def _write_name(connection: sa.Connection, entity: str, name: str, texts: "pd.Series[Any]", as_of: datetime) -> int:
+def _write_part(
+    connection: sa.Connection,
+    entity: str,
+    ids: list[str],
+    known: pd.DataFrame,
+    stored: pd.DataFrame,
+    places: npt.NDArray[np.intp],
+    as_of: datetime,
+) -> int:
+    texts = objects({str(name): known[name] for name in known}, len(ids))
+    hashes = text_hashes(texts).view(np.int64)
+    here, empty = places >= 0, np.array([text == _NOTHING for text in texts], dtype=bool)
+    same = here & (np.append(stored["hash"].to_numpy(), 0)[places] == hashes)
+    _end(connection, entity, stored.index[places[here & ~same]], as_of)
+    at = to_micros(as_of)
+    begun = np.flatnonzero(~same & ~empty).tolist()
+    rows = [(entity, ids[row], at, texts[row], int(hashes[row])) for row in begun]
+    statements.write_rows(connection, validity, _WRITTEN, rows, key=_WRITTEN[:3])
+    return int(np.count_nonzero(~same & (here | ~empty)))
+
+
+def _end(connection: sa.Connection, entity: str, ids: "pd.Index[Any]", as_of: datetime) -> int:
     table, at = validity.c, to_micros(as_of)
-    still = (table.entity == entity, table.name == name, table.valid_to.is_(None))
-    rows = connection.execute(sa.select(table.entity_id, table.value).where(*still)).all()
-    before = framed(rows, ["id", "value"]).set_index("id")["value"].astype(object)
-    places = texts.index.get_indexer(before.index)
-    # At place -1, for what is not known now, stands nothing.
-    now = np.array([*texts, None], dtype=object)
-    same = (places >= 0) & (now[places] == before.to_numpy())
-    new = np.ones(len(texts), dtype=bool)
-    new[places[same]] = False
-    ended, begun = before.index[~same].tolist(), texts[new]
-    for chunk in chunks(ended, statements.ROWS):
-        mine = (*still, table.entity_id.in_(chunk))
+    for chunk in chunks(ids.tolist(), statements.ROWS):
+        mine = (table.entity == entity, table.entity_id.in_(chunk), table.valid_to.is_(None))
         # What began at this very instant leaves no trace; a span is never empty.
         connection.execute(sa.delete(validity).where(*mine, table.valid_from >= at))
         connection.execute(sa.update(validity).where(*mine).values(valid_to=at))
-    what = {"entity": entity, "name": name, "valid_from": at}
-    began = [{**what, "entity_id": entity_id, "value": text} for entity_id, text in begun.items()]
-    statements.insert(connection, validity, began)
-    return len(ended) + len(begun)
+    return len(ids)
 
 
 def at(
@@ -71,22 +106,21 @@ def at(
     """What was known at an instant; see `Store.validity_at`."""
     table, micros = validity.c, to_micros(instant)
     held = sa.or_(table.valid_to.is_(None), table.valid_to > micros)
-    query = sa.select(table.entity_id, table.name, table.value)
-    query = query.where(table.entity == entity, table.valid_from <= micros, held)
-    if names is not None:
-        query = query.where(table.name.in_(list(names)))
-    rows: list[Any] = []
-    for part in [None] if ids is None else list(chunks(ids, statements.ROWS)):
-        rows += connection.execute(query if part is None else query.where(table.entity_id.in_(part))).all()
-    frame = _wide(rows, names)
+    query = sa.select(table.entity_id, table.known)
+    query = query.where(table.entity == entity, table.valid_from <= micros, held).order_by(table.entity_id)
+    known: dict[str, dict[str, object]] = {}
+    for part in [None] if ids is None else list(chunks(sorted(set(ids)), statements.ROWS)):
+        rows = connection.execute(query if part is None else query.where(table.entity_id.in_(part)))
+        known |= {row.entity_id: loads(row.known) for row in rows}
+    frame = _wide(known, names)
     frame.attrs["since"] = connection.scalar(sa.select(sa.func.min(table.valid_from)).where(table.entity == entity))
     return frame
 
 
-def _wide(rows: Sequence[Any], names: Collection[str] | None) -> pd.DataFrame:
-    columns = list(names) if names is not None else sorted({row.name for row in rows})
-    cells: dict[str, dict[str, object]] = {name: {} for name in columns}
-    for row in rows:
-        cells[row.name][row.entity_id] = loads(row.value)
-    index = pd.Index(sorted({row.entity_id for row in rows}), name="entity_id", dtype=object)
-    return pd.DataFrame({name: pd.Series(cells[name], dtype=object) for name in columns}, index=index)
+def _wide(known: dict[str, dict[str, object]], names: Collection[str] | None) -> pd.DataFrame:
+    columns = list(names) if names is not None else sorted({name for values in known.values() for name in values})
+    index = pd.Index([entity_id for entity_id, values in known.items() if values.keys() & columns], dtype=object)
+    return pd.DataFrame(
+        {name: pd.Series([known[one].get(name) for one in index], index=index, dtype=object) for name in columns},
+        index=index.rename("entity_id"),
+    )

@@ -3,15 +3,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from pql.config.settings import StateSettings
+from pql.domain.calendar import from_micros
 from pql.errors import MigrationPending
 from pql.store import Store, migrate, open_store
 from pql.store.engine import connect
-from pql.store.migrate import _SCRIPTS, create
+from pql.store.migrate import _SCRIPTS, _make_folder, create
 from pql.store.tables import metadata
 
 
@@ -59,14 +62,14 @@ def _sorted(statement: str) -> str:
 
 
 def test_migrating_twice_changes_nothing(settings: StateSettings, tmp_path: Path) -> None:
-    assert migrate(settings, tmp_path) == ("0001_pre_create_tables",)
+    assert migrate(settings, tmp_path) == ("0001_pre_create_tables", "0002_pre_pack_rows")
     assert migrate(settings, tmp_path) == ()
 
 
 def test_two_that_migrate_at_once_wait_for_each_other(settings: StateSettings, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         taken = list(pool.map(lambda _: migrate(settings, tmp_path), range(4)))
-    assert sorted(map(len, taken)) == [0, 0, 0, 1]
+    assert sorted(map(len, taken)) == [0, 0, 0, 2]
 
 
 def test_a_database_without_tables_asks_for_migrate(settings: StateSettings, tmp_path: Path) -> None:
@@ -86,3 +89,87 @@ def test_a_database_that_is_newer_than_the_program_asks_for_a_newer_program(
         open_store(settings, tmp_path)
     with pytest.raises(MigrationPending, match="install the newer version"):
         migrate(settings, tmp_path)
+
+
+# --- data of earlier steps --------------------------------------------------------------------------------------
+
+OLD_LEAD: dict[str, object] = {
+    "lead_id": "007",
+    "name": "Acme",
+    "attributes": '{"country":"NA"}',
+    "fit": 50,
+    "behaviour": 41.24,
+    "band": 3,
+    "fit_parts": '{"criterion.size":30.0,"criterion.industry":null,"persona.student":true}',
+    "verdicts": '{"breadth":[1,3.5,1772438400000000,0,false,0.75,1,41.24,41.24],"plan":[0,"pro"],'
+    '"team":[-1,null,null,2]}',
+    "row_hash": 5,
+    "score_hash": 6,
+    "run_id": "r",
+    "updated_at": 1_772_442_000_000_000,
+}
+OLD_SPANS = [
+    ("plan", "a", 10, 20, '"trial"'),
+    ("plan", "a", 20, None, '"pro"'),
+    ("seats", "a", 10, 30, "3"),
+    ("plan", "b", 10, 20, '"free"'),
+]
+
+
+def old_rows(connection: sa.Connection) -> None:
+    """What a database at step 0001 holds."""
+    tables = sa.MetaData()
+    tables.reflect(connection, only=["runs", "leads", "scores", "validity"])
+    run = {"id": "r", "job": "run", "as_of": 1_772_442_000_000_000, "started_at": 1, "status": "done"}
+    connection.execute(sa.insert(tables.tables["runs"]).values(run))
+    second = {**OLD_LEAD, "lead_id": "008", "fit_parts": "{}", "verdicts": "{}", "gone": True}
+    for lead in (OLD_LEAD, second):
+        connection.execute(sa.insert(tables.tables["leads"]).values(lead))
+    step = {"lead_id": "007", "as_of": 1_772_442_000_000_000, "run_id": "r", "behaviour": 41.24, "grade": "B3"}
+    connection.execute(sa.insert(tables.tables["scores"]).values(step))
+    names = ("name", "entity_id", "valid_from", "valid_to", "value")
+    spans = [{"entity": "lead", **dict(zip(names, span, strict=True))} for span in OLD_SPANS]
+    connection.execute(sa.insert(tables.tables["validity"]), spans)
+
+
+def at_step(settings: StateSettings, folder: Path, step: str) -> None:
+    database = connect(settings, folder)
+    _make_folder(database)
+    with database.writes() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(_SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, step)
+        old_rows(connection)
+    database.close()
+
+
+def test_what_was_kept_before_rows_were_packed_is_read_as_it_was(settings: StateSettings, tmp_path: Path) -> None:
+    at_step(settings, tmp_path, "0001")
+    assert migrate(settings, tmp_path) == ("0002_pre_pack_rows",)
+    store = open_store(settings, tmp_path)
+    lead, empty = store.lead("007"), store.lead("008")
+    assert lead is not None
+    assert empty is not None
+    assert (lead.name, lead.behaviour, lead.run_id, lead.attributes) == ("Acme", 41.24, "r", {"country": "NA"})
+    assert lead.fit_parts == {"criterion.size": 30.0, "criterion.industry": None, "persona.student": True}
+    breadth, plan, team = lead.verdicts
+    assert (breadth.outcome, breadth.value, breadth.latest_at) == (1, 3.5, from_micros(1_772_438_400_000_000))
+    assert (breadth.strength, breadth.decay, breadth.points, breadth.counted) == (0.75, 1.0, 41.24, 41.24)
+    assert (plan.signal, plan.outcome, plan.value) == ("plan", 0, "pro")
+    assert (team.outcome, team.value, team.missing, team.latest_at) == (-1, None, 2, None)
+    assert (empty.verdicts, empty.fit_parts, empty.gone) == ((), {}, True)
+    assert [(step.behaviour, step.grade) for step in store.score_history("007")] == [(41.24, "B3")]
+    store.close()
+
+
+def test_what_was_known_when_is_known_after_a_migration(settings: StateSettings, tmp_path: Path) -> None:
+    at_step(settings, tmp_path, "0001")
+    migrate(settings, tmp_path)
+    store = open_store(settings, tmp_path)
+    known = {at: store.validity_at("lead", from_micros(at)).to_dict("index") for at in (5, 10, 20, 30)}
+    store.close()
+    assert known[5] == {}
+    assert known[10] == {"a": {"plan": "trial", "seats": 3}, "b": {"plan": "free", "seats": None}}
+    assert known[20] == {"a": {"plan": "pro", "seats": 3}}
+    assert known[30] == {"a": {"plan": "pro"}}

@@ -150,11 +150,13 @@ def test_values_are_known_as_they_were_at_an_instant(store: Store) -> None:
 
 def test_only_what_changed_is_written(store: Store) -> None:
     frame = known(a={"plan": "trial", "country": "NA"}, b={"plan": "free", "country": None})
-    assert commit(store, T0, validity={"lead": frame}).validity_changes == 3
+    assert commit(store, T0, validity={"lead": frame}).validity_changes == 2
     assert commit(store, T0 + DAY, validity={"lead": frame.iloc[::-1]}).validity_changes == 0
     changed = commit(store, T0 + 2 * DAY, validity={"lead": known(a={"plan": "pro"}, b={"plan": "free"})})
-    assert changed.validity_changes == 3  # one plan ended and one began; the country is no longer asked for
-    assert len(content(store)["validity"]) == 4
+    assert changed.validity_changes == 1  # b's country was never known: nothing changed for it
+    assert len(content(store)["validity"]) == 3
+    assert store.validity_at("lead", T0 + DAY).loc["a"].to_dict() == {"country": "NA", "plan": "trial"}
+    assert store.validity_at("lead", T0 + 2 * DAY).loc["a"].to_dict() == {"plan": "pro"}
 
 
 def test_a_part_of_what_was_known_can_be_asked_for(store: Store) -> None:
