@@ -24,6 +24,7 @@ from pql.domain.signals import Signal
 
 REASONS_SHOWN = 4
 CRITERIA_SHOWN = 4
+BASELINE_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,7 +266,7 @@ def baseline_alert(briefing: Briefing, lead_ids: Sequence[str], route: Route, *,
     scores = briefing.evaluation.scores
     rows = tuple(
         (_name(briefing, lead_id), str(scores.at[lead_id, "grade"]), _row_words(briefing, lead_id))
-        for lead_id in lead_ids[:20]
+        for lead_id in lead_ids[:BASELINE_SHOWN]
     )
     return Alert(
         subject=Subject.BASELINE,

@@ -14,7 +14,7 @@ from pql.domain.qualification import advance
 from pql.domain.routing import Route
 from pql.errors import PqlError
 from pql.jobs.candidates import Case, episode_cases, moment_cases, occurrence_key, undecided
-from pql.jobs.compose import Briefing, baseline_alert
+from pql.jobs.compose import BASELINE_SHOWN, Briefing, baseline_alert
 from pql.jobs.customers import closed_by_conversion, follow
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
@@ -150,8 +150,9 @@ def think(
     memory = remember(store, project, cases, as_of=as_of)
     told = decide_all(project, evaluation, cases, memory, baseline=baseline)
     sent = [one for one in told if one.why.sends]
-    best = evaluation.scores["behaviour"].reindex([*live.index, *transitions.opened]).nlargest(SHOWN)
-    spoken = sorted({one.case.candidate.lead_id for one in sent} | {*transitions.opened} | {*map(str, best.index)})
+    shown = BASELINE_SHOWN if baseline else SHOWN
+    best = _ranked(evaluation, [*live.index, *transitions.opened])[:shown]
+    spoken = sorted({one.case.candidate.lead_id for one in sent} | {*best})
     briefing = brief(project, warehouse, evaluation, reading.users, spoken)
     records = _messages(tools, briefing, sent, progress)
     if baseline:
@@ -169,6 +170,12 @@ def think(
         baseline=baseline,
         live=len(live) + len(transitions.opened),
     )
+
+
+def _ranked(evaluation: Evaluation, lead_ids: Sequence[str]) -> list[str]:
+    """The leads, the highest score first."""
+    behaviour = evaluation.scores["behaviour"].reindex(sorted(lead_ids))
+    return [str(lead_id) for lead_id in behaviour.sort_values(ascending=False, kind="stable").index]
 
 
 def _qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.DataFrame:
@@ -210,8 +217,7 @@ def _summary(
     routing = tools.project.definitions.routing
     rep = next(rep for rep in routing.reps if rep.email.casefold() == routing.fallback.casefold())
     chosen = Route(rep=rep, slack_channel="", path=(f"fallback: {rep.name}",))
-    behaviour = briefing.evaluation.scores["behaviour"].reindex([*lead_ids])
-    ranked = [str(lead_id) for lead_id in behaviour.sort_values(ascending=False, kind="stable").index]
+    ranked = _ranked(briefing.evaluation, lead_ids)
     moments = sum(case.candidate.subject is Subject.MOMENT for case in cases)
     alert = baseline_alert(briefing, ranked, chosen, moments=moments, customers=customers)
     key = f"baseline:{briefing.as_of.isoformat()}"

@@ -18,6 +18,8 @@ from pql.jobs.tell import brief
 from pql.store import Store
 from pql.store.records import Attempt, Episode, LeadRecord, Notification, Outcome, RunRecord, StoredDecision
 
+SHOWN, FADED = 0.01, 1.0  # points that are a difference, and that time may have taken unnoticed
+
 
 class LeadUnknown(PqlError):
     """No lead has this id, name or domain."""
@@ -127,12 +129,14 @@ def differences(
     """Where today's numbers differ from those that the last run decided with, and why that may be."""
     if recorded is None or run is None:
         return ()
+    # A lead is written again only when a whole point has faded: what is less is time that passed, not news.
+    least = FADED if recorded.updated_at < run.as_of else SHOWN
     parts = []
     before = {verdict.signal: verdict for verdict in recorded.verdicts}
     for signal in now.signals:
         if signal.name not in before:
             parts.append(f"{signal.title}: new since the run")
-        elif abs(signal.counted - before[signal.name].counted) >= 0.01:
+        elif abs(signal.counted - before[signal.name].counted) >= least:
             parts.append(f"{signal.title}: {before[signal.name].counted:.1f} points then, {signal.counted:.1f} now")
     if not parts:
         return ()

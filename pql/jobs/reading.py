@@ -92,10 +92,11 @@ def read(
     rolled = warehouse.refresh(rolled_plans(definitions), as_of=as_of, progress=progress, keep_on=keep_on)
     progress("Reading accounts and users", 0, steps)
     leads = warehouse.leads(as_of=as_of)
-    users = warehouse.users([*leads.index])
+    lead_ids = leads.index.to_numpy(dtype=object).tolist()  # one by one, texts of pandas are slow
+    users = warehouse.users(lead_ids)
     answers = warehouse.answers(as_of=as_of)
     progress("Measuring usage", 1, steps)
-    measured = warehouse.measures(plan_of(definitions), [as_of], [*leads.index])
+    measured = warehouse.measures(plan_of(definitions), [as_of], lead_ids)
     progress("Looking at the quality of the rows", 3, steps)
     quality = warehouse.quality(as_of=as_of)
     progress("Read", steps, steps)

@@ -7,7 +7,8 @@ import pandas as pd
 from pql.domain.decisions import Why
 from pql.domain.definitions import Definitions
 from pql.domain.qualification import Closing
-from pql.jobs.compose import fit_words, reasons
+from pql.domain.used import used_attributes
+from pql.jobs.evidence import evidence_of
 from pql.jobs.tell import decision_records
 from pql.jobs.thought import Thought
 from pql.store.records import DecisionRecord, EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
@@ -15,8 +16,10 @@ from pql.store.records import DecisionRecord, EpisodeClosed, EpisodeOpened, Occu
 _COLUMNS_OF_THEIR_OWN = frozenset(
     {"name", "domain", "plan", "stage", "owner_email", "success_owner_email", "created_at"}
 )
-# What never changes for a lead, or has its history in `subscriptions`, needs no validity.
-_WITHOUT_VALIDITY = frozenset({"created_at", "trial_ends_at", "converted_at"})
+# What never changes for a lead, has its history in `subscriptions` or follows from others needs no validity.
+_WITHOUT_VALIDITY = frozenset({"created_at", "trial_ends_at", "converted_at", "stage"})
+# Owners, deals and plans decide who is told, whatever the definitions say.
+_ALWAYS = frozenset({"plan", "owner_email", "success_owner_email", "open_deal"})
 
 
 def results_of(definitions: Definitions, thought: Thought) -> RunResults:
@@ -28,14 +31,17 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         evaluation=thought.evaluation,
         shown=[str(column) for column in leads.columns if column not in _COLUMNS_OF_THEIR_OWN],
         hysteresis=thought.transitions.state.loc[thought.transitions.changed],
-        opened=[_opened(thought, lead_id) for lead_id in thought.transitions.opened],
+        opened=_opened(thought),
         closed=[*thought.converted, *_left(definitions, thought)],
         occurrences=_occurrences(thought),
         decisions=_decisions(thought),
         outbox=[record for records in thought.records.values() for record in records],
         conversions=thought.followed.records,
         check_ins=thought.followed.check_ins,
-        validity={"lead": _with_validity(leads), "allowance": _by_account_and_meter(thought.reading.allowances)},
+        validity={
+            "lead": _with_validity(definitions, leads),
+            "allowance": _by_account_and_meter(thought.reading.allowances),
+        },
         counts=counts_of(thought),
     )
 
@@ -54,8 +60,9 @@ def counts_of(thought: Thought) -> dict[str, int | float | str]:
     }
 
 
-def _with_validity(leads: pd.DataFrame) -> pd.DataFrame:
-    return leads[[column for column in leads.columns if column not in _WITHOUT_VALIDITY]]
+def _with_validity(definitions: Definitions, leads: pd.DataFrame) -> pd.DataFrame:
+    kept = (used_attributes(definitions) | _ALWAYS) - _WITHOUT_VALIDITY
+    return leads[[column for column in leads.columns if column in kept]]
 
 
 def _by_account_and_meter(allowances: pd.DataFrame) -> pd.DataFrame:
@@ -65,22 +72,26 @@ def _by_account_and_meter(allowances: pd.DataFrame) -> pd.DataFrame:
     return known[~known.index.duplicated()]
 
 
-def _opened(thought: Thought, lead_id: str) -> EpisodeOpened:
-    scores, as_of = thought.evaluation.scores, thought.evaluation.as_of
-    shown = [
-        {"signal": reason.signal, "title": reason.title, "words": reason.words, "points": round(reason.points, 2)}
-        for reason in reasons(thought.briefing, lead_id)
+def _opened(thought: Thought) -> list[EpisodeOpened]:
+    evaluation, opened = thought.evaluation, thought.transitions.opened
+    scores = evaluation.scores.reindex([*opened])
+    columns = (scores[name].tolist() for name in ("tier", "grade", "behaviour"))
+    fit = evaluation.fit["fit"].reindex([*opened]).tolist()
+    return [
+        EpisodeOpened(
+            lead_id=lead_id,
+            opened_at=evaluation.as_of,
+            tier=str(tier),
+            grade=str(grade),
+            behaviour=float(behaviour),
+            fit=float(points),
+            evidence=evidence,
+            told_at=evaluation.as_of if thought.baseline else None,
+        )
+        for lead_id, tier, grade, behaviour, points, evidence in zip(
+            opened, *columns, fit, evidence_of(evaluation, opened), strict=True
+        )
     ]
-    return EpisodeOpened(
-        lead_id=lead_id,
-        opened_at=as_of,
-        tier=str(scores.at[lead_id, "tier"]),
-        grade=str(scores.at[lead_id, "grade"]),
-        behaviour=float(str(scores.at[lead_id, "behaviour"])),
-        fit=float(str(thought.evaluation.fit.at[lead_id, "fit"])),
-        evidence={"reasons": shown, "fit": fit_words(thought.briefing, lead_id)},
-        told_at=as_of if thought.baseline else None,
-    )
 
 
 def _left(definitions: Definitions, thought: Thought) -> list[EpisodeClosed]:
