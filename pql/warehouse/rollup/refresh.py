@@ -303,12 +303,12 @@ def with_edges(columns: Sequence[Stored]) -> Iterator[Stored]:
 
 
 def _batches(days: Sequence[int], found: pd.DataFrame) -> Iterator[list[int]]:
-    """Days, the newest first, so many at once as have not too many rows."""
+    """Days, the newest first, so many at once as have not too many rows; days with rows between are not read along."""
     batch: list[int] = []
-    rows = 0
+    rows, there = 0, found.index[found["row_count"] > 0]
     for day in days:
         own = int(found["row_count"].get(day, 0))
-        if batch and (rows + own > MOST_ROWS or batch[-1] - day > 1):
+        if batch and (rows + own > MOST_ROWS or ((there > day) & (there < batch[-1])).any()):
             yield batch
             batch, rows = [], 0
         batch.append(day)
