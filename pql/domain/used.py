@@ -1,4 +1,4 @@
-"""Which attributes of a lead the definitions ask for."""
+"""What of a lead, and of its users, the definitions ask for."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +11,11 @@ from pql.domain.verdicts import needed
 def used_attributes(definitions: Definitions) -> frozenset[str]:
     """The attributes of accounts that anything of the definitions depends on, by name."""
     return frozenset(_written(definitions)) | frozenset(_of_account(_subjects(definitions)))
+
+
+def asks_users(definitions: Definitions) -> bool:
+    """Whether fit or eligibility depends on attributes of users."""
+    return any(subject.of is Of.USER for subject in _subjects(definitions))
 
 
 def _written(definitions: Definitions) -> Iterator[str]:

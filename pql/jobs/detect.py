@@ -153,7 +153,7 @@ def think(
     shown = BASELINE_SHOWN if baseline else SHOWN
     best = _ranked(evaluation, [*live.index, *transitions.opened])[:shown]
     spoken = sorted({one.case.candidate.lead_id for one in sent} | {*best})
-    briefing = brief(project, warehouse, evaluation, reading.users, spoken)
+    briefing = brief(project, warehouse, evaluation, spoken)
     records = _messages(tools, briefing, sent, progress)
     if baseline:
         records |= _summary(tools, briefing, transitions.opened, cases, followed.known)

@@ -68,7 +68,7 @@ def explain(tools: Tools, text: str, *, as_of: datetime) -> Explained:
     evaluation = evaluated(tools.project, reading, cuts=run.cuts if run else None)
     if run is not None:
         evaluation = replace(evaluation, norms=_norms(run, evaluation))
-    briefing = brief(tools.project, tools.warehouse, evaluation, reading.users, [lead_id])
+    briefing = brief(tools.project, tools.warehouse, evaluation, [lead_id])
     recorded = store.lead(lead_id)
     now = explain_lead(evaluation, definitions, lead_id)
     notifications = store.notifications(lead_id=lead_id)

@@ -12,6 +12,7 @@ from pql.domain.definitions import Definitions
 from pql.domain.evaluate import evaluate
 from pql.domain.evaluation import Evaluation
 from pql.domain.plan import Plan, PlanItem
+from pql.domain.used import asks_users
 from pql.domain.verdicts import needed
 from pql.warehouse import DataQuality, Refreshed, Warehouse, by_user
 
@@ -28,7 +29,7 @@ class Reading:
 
     Args:
         leads: As `Warehouse.leads`.
-        users: As `Warehouse.users`, of all leads.
+        users: As `Warehouse.users`, of all leads; of none where fit does not ask for users.
         answers: As `Warehouse.answers`.
         allowances: As `Warehouse.allowances`.
         measured: One instant of `Plan.finish`, index `lead_id`.
@@ -93,7 +94,7 @@ def read(
     progress("Reading accounts and users", 0, steps)
     leads = warehouse.leads(as_of=as_of)
     lead_ids = leads.index.to_numpy(dtype=object).tolist()  # one by one, texts of pandas are slow
-    users = warehouse.users(lead_ids)
+    users = warehouse.users(lead_ids if asks_users(definitions) else [])
     answers = warehouse.answers(as_of=as_of)
     progress("Measuring usage", 1, steps)
     measured = warehouse.measures(plan_of(definitions), [as_of], lead_ids)

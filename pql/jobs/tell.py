@@ -193,17 +193,20 @@ def _circumstances(
     )
 
 
-def brief(
-    project: Project, warehouse: Warehouse, evaluation: Evaluation, users: pd.DataFrame, lead_ids: Sequence[str]
-) -> Briefing:
+def brief(project: Project, warehouse: Warehouse, evaluation: Evaluation, lead_ids: Sequence[str]) -> Briefing:
     """Read what only the messages need: the champions and the latest facts of the leads that are told about."""
     definitions = project.definitions
-    members = users[users["lead_id"].isin(lead_ids)]
+    members = warehouse.users(lead_ids)
     measured = warehouse.user_measures(champions_plan(definitions), [*lead_ids], evaluation.as_of)
     ranked = rank(definitions.scoring.champions, members, measured)
     people = ranked.merge(members[["user_id", "name", "email", "role"]], on="user_id", how="left")
     fired = evaluation.verdicts.outcomes.reindex([*lead_ids]).eq(Outcome.FIRED).any()
-    spoken = {signal.name: signal.measure for signal in definitions.signals if fired.get(signal.name, False)}
+    # The latest fact is looked for only where the evidence speaks of it.
+    spoken = {
+        signal.name: signal.measure
+        for signal in definitions.signals
+        if fired.get(signal.name, False) and "latest" in (signal.evidence or "")
+    }
     return Briefing(
         project=project,
         evaluation=evaluation,

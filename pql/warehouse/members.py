@@ -46,6 +46,7 @@ class Members:
         self._free_mail = sorted({domain.strip().lower() for domain in own_free_mail} | FREE_MAIL_DOMAINS)
         self._until = until
         self._find_seen = seen
+        self._pairs: dict[tuple[Level, Level], pd.DataFrame] = {}
 
     @cached_property
     def _seen(self) -> "Seen":
@@ -111,6 +112,11 @@ class Members:
 
     def pairs(self, level: Level, lead: Level) -> pd.DataFrame:
         """Which keys of a level belong to which lead: `key` and `lead_id`."""
+        if (level, lead) not in self._pairs:
+            self._pairs[level, lead] = self._paired(level, lead)
+        return self._pairs[level, lead]
+
+    def _paired(self, level: Level, lead: Level) -> pd.DataFrame:
         if level is lead:
             keys = self.keys(level)["key"]
             return pd.DataFrame({"key": keys, "lead_id": keys})

@@ -120,11 +120,12 @@ class Warehouse:
         """The users of leads, sorted: `user_id`, `lead_id`, `name`, `email`, `role` and all other attributes."""
         members = self._current_members()
         pairs = members.pairs(Level.USER, self._lead).rename(columns={"key": "user_id"})
+        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
         users = members.users.drop(columns=["account_id", "created_at"])
         for name in ("name", "email", "role"):
             if name not in users:
                 users[name] = pd.Series(None, index=users.index, dtype="str")
-        joined = users.merge(pairs[pairs["lead_id"].isin(list(lead_ids))], on="user_id")
+        joined = users.merge(pairs, on="user_id")
         first = ["user_id", "lead_id", "name", "email", "role"]
         return joined[[*first, *joined.columns.difference(first)]].sort_values(first[:2], ignore_index=True)
 
