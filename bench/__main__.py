@@ -6,15 +6,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import main_job
-from bench.bars import alternatives, evaluation, first_build, on_postgresql, one_day, scaling
+from bench.bars import (
+    alternatives,
+    evaluation,
+    first_build,
+    instants,
+    on_postgresql,
+    on_spark,
+    one_day,
+    scaling,
+    state,
+)
 from bench.bars.setting import Setting
 
 BARS: Mapping[str, Callable[[Setting], None]] = {
     "1": evaluation.run,
     "2": one_day.run,
     "3": alternatives.run,
+    "4": state.run,
     "5": first_build.run,
     "6": on_postgresql.run,
+    "7": on_spark.run,
+    "instants": instants.run,
     "scaling": scaling.run,
 }
 

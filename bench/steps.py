@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -21,10 +22,12 @@ from bench.rivals.frames import Frames
 from bench.rivals.raw import Raw, text
 from bench.signals import TWELVE, plan
 from bench.worlds import CALENDAR, World, build_duckdb, build_parquet, land
-from pql.config.settings import Project
+from pql.config.settings import Project, RollupSettings
+from pql.domain.calendar import to_micros
 from pql.warehouse import open_warehouse
 
 Told = Mapping[str, object] | None
+SAMPLED = 12
 STEPS: dict[str, Callable[..., Told]] = {}
 
 
@@ -144,6 +147,53 @@ def increment(*, project: dict[str, Any], as_of: str, out: str | None = None) ->
     with watch:
         warehouse = open_warehouse(opened)
         warehouse.refresh([plan()], as_of=at)
+        frame = warehouse.measures(plan(), [at])
+        warehouse.close()
+    keep(frame.droplevel("as_of"), out)
+    return {"leads": len(frame)}
+
+
+@step
+def instants(
+    *, project: dict[str, Any], as_of: str, number: int, only: int | None = None, out: str | None = None
+) -> Told:
+    """The measures at so many daily instants in one evaluation; with `only`, so many of them one by one."""
+    end = datetime.fromisoformat(as_of)
+    last = CALENDAR.day_of(end)
+    every = [CALENDAR.start_of(last - back) for back in range(number)]
+    warehouse = open_warehouse(project_of(project))
+    warehouse.refresh([plan()], as_of=end)
+    with watch:
+        if only is None:
+            frame = warehouse.measures(plan(), every)
+        else:
+            frame = pd.concat(warehouse.measures(plan(), [at]) for at in every[:: number // only][:only])
+        warehouse.close()
+    # Those that both ways have, so that they can be compared.
+    sample = [to_micros(at) for at in every[:: number // SAMPLED][:SAMPLED]]
+    chosen = frame[frame.index.get_level_values("as_of").isin(sample)]
+    names = chosen.index.get_level_values("as_of").astype(str) + " " + chosen.index.get_level_values("lead_id")
+    keep(chosen.set_axis(pd.Index(names, name="lead_id")), out)
+    return {"leads": len(frame)}
+
+
+@step
+def on_spark(
+    *, project: dict[str, Any], as_of: str, workers: int, files: dict[str, str], out: str | None = None
+) -> Told:
+    """The first build by a Spark cluster, into an empty rollup, and the measures from it."""
+    from tests.servers.spark import cluster  # noqa: PLC0415 - only here, and only with pyspark
+
+    at, folder = datetime.fromisoformat(as_of), Path(project["folder"])
+    with cluster(workers=workers) as url:
+        opened = project_over(folder, url, files=files)
+        rollup = replace(opened.usage.rollup or RollupSettings(), path=f"var/spark_{workers}.duckdb")
+        (folder / rollup.path).unlink(missing_ok=True)
+        opened = replace(opened, usage=replace(opened.usage, rollup=rollup))
+        warehouse = open_warehouse(opened)
+        warehouse.relations()  # the session is up before the stopwatch runs
+        with watch:
+            warehouse.refresh([plan()], as_of=at)
         frame = warehouse.measures(plan(), [at])
         warehouse.close()
     keep(frame.droplevel("as_of"), out)
