@@ -17,6 +17,21 @@ def whole(number: int) -> Expr:
     return sa.literal_column(str(number), sa.BigInteger)
 
 
+# Rows from before 1970 are kept as of its first day: no window reaches them, only what looks at all of the past.
+OLDEST_DAY = 0
+
+
+def rolled_day(engine: Engine, calendar: Calendar, at: Expr, start: datetime | None, end: datetime | None) -> Expr:
+    """The number of the day as which an instant is kept in the rollup; arguments as for `day_number`."""
+    day = day_number(engine, calendar, at, start, end)
+    return day if start is not None else sa.case((day < whole(OLDEST_DAY), whole(OLDEST_DAY)), else_=day)
+
+
+def rolled_from(calendar: Calendar, day: int) -> datetime | None:
+    """The first instant of a day of the rollup; None: its rows reach back for ever."""
+    return None if day <= OLDEST_DAY else calendar.start_of(day)
+
+
 def day_number(engine: Engine, calendar: Calendar, at: Expr, start: datetime | None, end: datetime | None) -> Expr:
     """The number of the day that holds an instant of [start, end).
 

@@ -6,6 +6,7 @@ the connection knows. They are what the other engines' expressions are held agai
 
 import math
 import re
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
@@ -57,6 +58,7 @@ class SQLite(Engine):
             ("pql_fold", folded),
             ("pql_trim", _trim),
             ("pql_micros", read_micros),
+            ("pql_checksum", _checksum),
         ):
             connection.create_function(name, 1, function, deterministic=True)
         connection.create_function("pql_floor", 1, _floor, deterministic=True)
@@ -74,6 +76,9 @@ class SQLite(Engine):
 
     def id_text(self, column: Column) -> Expr:
         return sa.func.nullif(self.trimmed(self.text(column)), "")
+
+    def checksum(self, text: Expr) -> Expr:
+        return sa.func.pql_checksum(text, type_=sa.BigInteger())
 
     def trimmed(self, text: Expr) -> Expr:
         return sa.func.pql_trim(text, type_=sa.Text())
@@ -172,6 +177,10 @@ def _from_iso(written: str, naive_zone: ZoneInfo) -> int | None:
 
 def _trim(value: str | None) -> str | None:
     return None if value is None else value.strip(WHITE_SPACE)
+
+
+def _checksum(value: str | None) -> int | None:
+    return None if value is None else zlib.crc32(value.encode())
 
 
 def _floor(value: float | None) -> int | None:

@@ -11,9 +11,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import Calendar, to_micros
-from pql.warehouse.days import day_number, whole
+from pql.domain.partials import Relation as Happening
+from pql.warehouse.days import rolled_day, whole
 from pql.warehouse.engines import Engine, Expr
-from pql.warehouse.happenings import Reader, Usable
+from pql.warehouse.happenings import ID_COLUMNS, Reader, Usable
 from pql.warehouse.relations import Rows
 from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
@@ -33,7 +34,7 @@ def survey_days(
     """
     readers = _readers(usable, facts, source.engine)
     rows = usable.select(readers, start=start, end=end, attributed=False).subquery()
-    day = day_number(source.engine, calendar, rows.c.at_micros, start, end)
+    day = rolled_day(source.engine, calendar, rows.c.at_micros, start, end)
     dated = sa.select(*rows.c, day.label("day")).subquery()
     nothing = whole(0)
     columns: Mapping[str, Expr] = {
@@ -53,18 +54,21 @@ def _readers(usable: Usable, facts: Facts, engine: Engine) -> Mapping[str, Reade
     if usable.relation.has("ingested_at"):
         return {"arrived": lambda rows: engine.micros(rows.column("ingested_at"))}
     readers = facts.readers(engine)
-    return {"mark": lambda rows: _mark(engine, rows, readers.values())}
+    return {"mark": lambda rows: _mark(engine, usable.happening, rows, readers.values())}
 
 
-def _mark(engine: Engine, rows: Rows, readers: Iterable[Reader]) -> Expr:
+def _mark(engine: Engine, happening: Happening, rows: Rows, readers: Iterable[Reader]) -> Expr:
     """A number of a row that nearly always differs when what is kept of it does."""
     has_user = rows.relation.has("user_id")
     ids = [rows.clean("account_id").expr, *([rows.clean("user_id").expr] if has_user else [])]
+    row_id = ID_COLUMNS[happening]
+    # Which of the rows with one id counts, their ids tell.
+    ids += [rows.clean(row_id).expr] if rows.relation.has(row_id) else []
     parts: list[Any] = [*ids, engine.micros(rows.column("occurred_at")), *(reader(rows) for reader in readers)]
     written: Expr = reduce(
         lambda left, right: left.concat(sa.literal_column("'|'")).concat(right), map(_written, parts)
     )
-    hashed = engine.hashed(written)
+    hashed = engine.checksum(written)
     return sa.func.length(written) if hashed is written else hashed % whole(_MODULUS)
 
 
@@ -111,14 +115,12 @@ def changes(
     days = found.index.union(rolled.index)
     there, before = found.reindex(days, fill_value=0), rolled.reindex(days, fill_value=0)
     ends = np.array([min(to_micros(calendar.start_of(int(day) + 1)), to_micros(as_of)) for day in days], dtype=np.int64)
-    # What is known up to a later instant than this one cannot be compared, and need not be.
-    ahead = (before["until"] > ends).to_numpy()
-    differs = (there[list(STATE)] != before[list(STATE)]).any(axis=1).to_numpy() & ~ahead
+    differs = (there[list(STATE)] != before[list(STATE)]).any(axis=1).to_numpy()
     may, unknown = np.asarray(days >= oldest), ~days.isin(rolled.index)
     advanced = ~differs & (before["until"].to_numpy() < ends) & ~unknown
     # Of old days only their count is compared: the mark changes with what is kept.
     moved = (there["row_count"] - before["row_count"]).abs()
-    late = {int(str(day)): int(rows) for day, rows in moved[~may & ~ahead].items() if rows}
+    late = {int(str(day)): int(rows) for day, rows in moved[~may].items() if rows}
     return Changes(
         dirty=sorted((int(day) for day in days[(differs | unknown) & may]), reverse=True),
         advanced=[int(day) for day in days[advanced]],

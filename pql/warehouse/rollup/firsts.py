@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pql.domain.calendar import Calendar, to_micros
+from pql.warehouse.days import rolled_from
 from pql.warehouse.rollup.columns import Family, Stored
 from pql.warehouse.rollup.homes import Home
+from pql.warehouse.slices import BEGINNING
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,18 @@ class Firsts:
 
     home: Home
     calendar: Calendar
+
+    def forget(self, connection: sa.Connection, names: Sequence[str], days: Sequence[int]) -> None:
+        """What these columns knew of some days, which were rolled without them."""
+        firsts, (lo, hi) = self.home.tables.firsts, self._bounds(days)
+        own = (firsts.c.name.in_(list(names)), firsts.c.first_at >= lo, firsts.c.first_at < hi)
+        if names:
+            connection.execute(sa.delete(firsts).where(*own))
+
+    def _bounds(self, days: Sequence[int]) -> tuple[int, int]:
+        start = rolled_from(self.calendar, min(days))
+        lo = BEGINNING if start is None else to_micros(start)
+        return lo, to_micros(self.calendar.start_of(max(days) + 1))
 
     def update(self, connection: sa.Connection, columns: Sequence[Stored], days: Sequence[int]) -> None:
         """After some days were rolled again, within their transaction."""
@@ -26,8 +40,7 @@ class Firsts:
     def _update(self, connection: sa.Connection, column: Stored, days: Sequence[int]) -> None:
         firsts = self.home.tables.firsts
         own = firsts.c.name == column.name
-        lo = to_micros(self.calendar.start_of(min(days)))
-        hi = to_micros(self.calendar.start_of(max(days) + 1))
+        lo, hi = self._bounds(days)
         # What was first on these days may have gone or moved: then the next is among the days from here on.
         here = (own, firsts.c.first_at >= lo, firsts.c.first_at < hi)
         gone = connection.execute(sa.select(sa.func.count()).select_from(firsts).where(*here)).scalar_one()

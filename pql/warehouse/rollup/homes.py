@@ -148,6 +148,8 @@ class LocalHome(Home):
         return f"the rollup in '{self.path.name}'"
 
     def open(self) -> None:
+        if self._connection is not None:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(
             URL.create("duckdb", database=str(self.path)),
@@ -213,9 +215,14 @@ class SourceHome(Home):
     def open(self) -> None:
         try:
             self._make_tables()
-        except sa.exc.DBAPIError as exc:
+        except sa.exc.DBAPIError:
             self.connection().rollback()
-            raise self._unavailable(exc) from None
+            # Another job may have made them at the same time.
+            try:
+                self._make_tables()
+            except sa.exc.DBAPIError as exc:
+                self.connection().rollback()
+                raise self._unavailable(exc) from None
 
     def close(self) -> None:
         """The source's connection belongs to the source."""

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import Calendar, to_micros
 from pql.domain.partials import Aggregate, Level, PartialInput, SpanKind, SpanRule
 from pql.domain.partials import Relation as Happening
-from pql.warehouse.days import whole
+from pql.warehouse.days import OLDEST_DAY, whole
 from pql.warehouse.engines import Expr
 from pql.warehouse.measuring import Floats, Grid, Task, scattered
 from pql.warehouse.rollup.columns import Family, Layout, Stored
@@ -56,7 +56,7 @@ def days_of(
     instants: Sequence[datetime],
     calendar: Calendar,
     *,
-    first_day: int,
+    rolled: Sequence[int],
     tails: Mapping[int, int],
 ) -> Days:
     """The calendar of some rules.
@@ -66,12 +66,13 @@ def days_of(
         half_lives: In days.
         instants: Sorted.
         calendar: The project's days.
-        first_day: Nothing is older.
+        rolled: The days that have rows, in order; others need no row here.
         tails: The day number of the tail of an instant (microseconds), where it has one.
     """
     names = {rule: f"in_{number}" for number, rule in enumerate(dict.fromkeys(rules))}
     weights = {life: f"weight_{number}" for number, life in enumerate(dict.fromkeys(half_lives))}
-    parts = [_days_at(names, weights, at, calendar, first_day, tails) for at in instants]
+    known = np.asarray(rolled, dtype=np.int64)
+    parts = [_days_at(names, weights, at, calendar, known, tails) for at in instants]
     whole_numbers = pd.concat(parts, ignore_index=True).astype(np.int64)
     return Days(frame=whole_numbers, rules=names, weights=weights)
 
@@ -81,16 +82,15 @@ def _days_at(
     weights: Mapping[float, str],
     at: datetime,
     calendar: Calendar,
-    first_day: int,
+    rolled: "np.ndarray[Any, np.dtype[np.int64]]",
     tails: Mapping[int, int],
 ) -> pd.DataFrame:
     spans = {rule: rule.bounds(calendar, at) for rule in rules}
-    lows = {r: first_day if s.start is None else calendar.day_of(s.start) for r, s in spans.items()}
+    lows = {r: OLDEST_DAY if s.start is None else calendar.day_of(s.start) for r, s in spans.items()}
     # The day of the last instant before the end: the last that the span holds, in whole or in part.
     highs = {rule: calendar.last_day_before(span.end) for rule, span in spans.items()}
     last = calendar.last_day_before(at)
-    low, high = max(min(lows.values()), first_day), max(highs.values())
-    real = np.arange(low, high + 1)
+    real = rolled[(rolled >= min(lows.values())) & (rolled <= max(highs.values()))]
     frame = pd.DataFrame({"as_of": to_micros(at), "day": real, "real_day": real})
     for rule, name in rules.items():
         frame[name] = ((real >= lows[rule]) & (real <= highs[rule])).astype(np.int64)
@@ -109,7 +109,7 @@ class Merging:
     Args:
         layout: How distinct values are kept.
         instants: Sorted, each once.
-        first_day: The oldest rolled day.
+        rolled: The days that have rows, in order.
         tails: As for `days_of`; their rows stand in tables put beside the rollup's.
         tail_tables: The tables of the tails: by grain, "values" and "edges".
         companies: `account_id` and `company_id`, to join with.
@@ -121,7 +121,7 @@ class Merging:
     layout: Layout
     calendar: Calendar
     instants: Sequence[datetime]
-    first_day: int
+    rolled: Sequence[int]
     tails: Mapping[int, int]
     tail_tables: Mapping[str, Any]
     companies: Any
@@ -157,7 +157,7 @@ class Merging:
             lives,
             self.instants,
             self.calendar,
-            first_day=self.first_day,
+            rolled=self.rolled,
             tails=self.tails,
         )
         if days.frame.empty:

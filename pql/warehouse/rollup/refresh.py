@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import Calendar, from_micros, to_micros
 from pql.domain.partials import Relation as Happening
-from pql.warehouse.days import day_number
+from pql.warehouse.days import rolled_day, rolled_from
 from pql.warehouse.happenings import Survey, Surveyor, Usable
 from pql.warehouse.relations import Relation
 from pql.warehouse.rollup.changes import Changes, changes, survey_days
@@ -81,6 +81,8 @@ class Refresher:
         states = States(self.home)
         states.add(self.columns)
         known, today = states.days(self.happening), self.calendar.last_day_before(as_of)
+        # A day that was rolled up to a later instant stays so: only as a whole can it be compared.
+        as_of = max(as_of, from_micros(known["until"].get(today, 0)))
         # What came while nobody looked is not late.
         looked = as_of if known.empty else min(as_of, from_micros(known["until"].max()))
         oldest = self.calendar.day_of(looked - self.late)
@@ -98,15 +100,16 @@ class Refresher:
         ended = range(self.calendar.day_of(looked), self.calendar.day_of(as_of))
         judged = {*ended, *(day for day in rolled if day < self.calendar.day_of(as_of))} if not known.empty else set()
         name = self.happening.value
+        late = {day: rows for day, rows in seen.late.items() if day not in rolled}
         return Refreshed(
             relation=self.happening,
             rolled=rolled,
-            late=seen.late,
+            late=late,
             lost=lost,
             first_build=known.empty,
             waiting=waiting,
             notes=(
-                *late_notes(seen.late, name, self.calendar),
+                *late_notes(late, name, self.calendar),
                 *lost_notes(lost, name, self.calendar),
                 *waiting_notes(waiting, name),
                 *volume_notes(states.days(self.happening)["row_count"], judged, name, self.calendar),
@@ -118,7 +121,7 @@ class Refresher:
         return {column: built[key_of(column)] for column in self.columns if built.get(key_of(column)) != COMPLETE}
 
     def _survey(self, first: int | None, as_of: datetime) -> pd.DataFrame:
-        start = None if first is None else self.calendar.start_of(first)
+        start = None if first is None else rolled_from(self.calendar, first)
         plain = Usable(self.relation, self.happening, self.users, Survey(None, None, orphans=False, repeats=0))
         return survey_days(self.source, plain, self._facts, self.calendar, start=start, end=as_of)
 
@@ -153,13 +156,16 @@ class Refresher:
         rolled: dict[int, int] = {}
         # Where nothing can be evaluated yet, the first build goes on to its end.
         keep_on = self.keep_on if len(incomplete) < len(self.columns) else lambda: True
+        skipped = False
         for days in _batches(wanted, found):
-            if not dirty.intersection(days) and rolled and not keep_on():
-                break
+            if not dirty.intersection(days) and rolled and (skipped or not keep_on()):
+                # What changed is rolled all the same, but no longer tells how far back new columns are filled in.
+                skipped = True
+                continue
             self.progress(f"Rolling up {self.happening.value}", len(rolled), len(wanted))
-            self._roll(states, days, found, pending, as_of)
+            self._roll(states, days, found, {} if skipped else pending, as_of)
             rolled |= {day: int(found["row_count"].get(day, 0)) for day in days}
-        else:
+        if not skipped:
             self._complete(states, pending)
         self.progress(f"Rolling up {self.happening.value}", len(wanted), len(wanted))
         return rolled
@@ -179,13 +185,17 @@ class Refresher:
     ) -> None:
         """Delete and roll some days again, in one transaction."""
         batch, made = self._batch(states, days, as_of)
+        needed = {key_of(column) for column in batch.columns}
+        unneeded = [key[2] for key in states.built_from() if key[0] == self.happening.value and key not in needed]
         grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
         until = [self._end(day, as_of) for day in days]
         state = found.reindex(list(days), fill_value=0).assign(until=until)
         try:
             with self.home.transaction() as connection:
                 self._replace(connection, batch, days)
-                Firsts(self.home, self.calendar).update(connection, batch.columns, days)
+                firsts = Firsts(self.home, self.calendar)
+                firsts.forget(connection, unneeded, days)
+                firsts.update(connection, batch.columns, days)
                 states.rolled(connection, self.happening, state)
                 states.built(connection, grown, min(days))
                 states.neglect(connection, self.happening, batch.columns)
@@ -196,10 +206,13 @@ class Refresher:
 
     def _replace(self, connection: sa.Connection, batch: Batch, days: Sequence[int]) -> None:
         tables, path = self.home.tables, self.relation.file.path
+        kept = States(self.home).grains(self.happening)
+        for grain in kept:
+            table = tables.slices(self.happening, grain, [])
+            connection.execute(sa.delete(table).where(table.c.day.in_(days)))
         for grain in grains(batch.columns):
             own = [column for column in batch.columns if column.grain is grain]
             table = tables.slices(self.happening, grain, [c for c in own if c.family is not Family.VALUES])
-            connection.execute(sa.delete(table).where(table.c.day.in_(days)))
             self.home.insert(table, [column.name for column in table.c], batch.slices(grain), path)
         values, edges = tables.values(self.happening), tables.edges(self.happening)
         for table in (values, edges):
@@ -214,7 +227,7 @@ class Refresher:
 
     def _batch(self, states: States, days: Sequence[int], as_of: datetime) -> tuple[Batch, list[str]]:
         """The rows of some days, staged once, and the numbers of their values."""
-        start = self.calendar.start_of(min(days))
+        start = rolled_from(self.calendar, min(days))
         end = min(as_of, self.calendar.start_of(max(days) + 1))
         rows, made = stage(
             self.source,
@@ -241,7 +254,7 @@ class Refresher:
             dictionary=dictionary,
             engine=self.source.engine,
             calendar=self.calendar,
-            start=start - timedelta(days=1),
+            start=self.calendar.start_of(min(days) - 1),
             end=end + timedelta(days=1),
         )
         return batch, made
@@ -256,7 +269,7 @@ class Refresher:
                 select = select.where(value.not_in(list(numbers)))
             new = self.source.fetch(select.limit(1000), self.relation.file.path)["value"].astype(str).tolist()
             if new:
-                states.learn(self.happening, of, new, numbers)
+                states.learn(self.happening, of, new)
         return states.dictionary(self.happening)
 
 
@@ -268,11 +281,13 @@ def stage(
     facts: Facts,
     calendar: Calendar,
     *,
-    start: datetime,
+    start: datetime | None,
     end: datetime,
     days: Sequence[int] | None = None,
 ) -> tuple[Any, list[str]]:
     """The rows of [start, end) with their day and facts: a temporary table, or a subquery where there can be none.
+
+    Without a start, from the first row on.
 
     Returns:
         What to select from, and the temporary tables to drop.
@@ -280,7 +295,7 @@ def stage(
     surveyed = Surveyor(source, relation, happening, calendar, start, end).survey()
     usable = Usable(relation, happening, users, surveyed)
     rows = usable.select(facts.readers(source.engine), start=start, end=end, attributed=False).subquery()
-    day = day_number(source.engine, calendar, rows.c.at_micros, start, end)
+    day = rolled_day(source.engine, calendar, rows.c.at_micros, start, end)
     select = sa.select(*rows.c, day.label("day"))
     if days is not None and len(days) < max(days) - min(days) + 1:
         select = select.where(day.in_(list(days)))

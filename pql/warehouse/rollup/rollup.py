@@ -15,6 +15,7 @@ from pql.domain.calendar import Calendar, from_micros, to_micros
 from pql.domain.partials import Level, PartialInput
 from pql.domain.partials import Relation as Happening
 from pql.domain.plan import Plan
+from pql.warehouse.days import rolled_from
 from pql.warehouse.measuring import Floats, Grid, Task
 from pql.warehouse.relations import Relation, Relations
 from pql.warehouse.rollup.columns import Layout, Stored, columns_of
@@ -214,7 +215,7 @@ class Rollup:
             layout=self._layout,
             calendar=self.calendar,
             instants=instants,
-            first_day=int(days.index.min()) if len(days) else self.calendar.day_of(instants[0]),
+            rolled=[int(str(day)) for day in days.index],
             tails=tails,
             tail_tables=self._tails(happening, task, cuts, tails) if tails else {},
             companies=self.home.mapped("pql_companies", companies, path) if Level.COMPANY in task.inputs else None,
@@ -261,7 +262,7 @@ class Rollup:
     ) -> Mapping[str, pa.Table]:
         """What a day's rows before an instant come to, computed by the source and kept nowhere."""
         relation, facts = self.relations.needed(happening.value), Facts.of(column.partial() for column in columns)
-        start, users = self.calendar.start_of(day), self.relations.get("users")
+        start, users = rolled_from(self.calendar, day), self.relations.get("users")
         rows, made = stage(self.source, relation, happening, users, facts, self.calendar, start=start, end=until)
         batch = Batch(
             rows=rows,
@@ -270,7 +271,7 @@ class Rollup:
             dictionary=States(self.home).dictionary(happening),
             engine=self.source.engine,
             calendar=self.calendar,
-            start=start - timedelta(days=1),
+            start=self.calendar.start_of(day - 1),
             end=until + timedelta(days=1),
         )
         try:

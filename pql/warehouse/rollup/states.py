@@ -1,6 +1,6 @@
 """What the rollup knows of itself: which columns there are, which days are rolled, which values have bits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,13 @@ class States:
 
     def add(self, columns: Iterable[Stored]) -> None:
         """Make room for columns that are not there yet."""
-        kept, known = self.home.tables.kept, self.built_from()
-        new = [column for column in columns if key_of(column) not in known]
-        if not new:
+        kept, needed, known = self.home.tables.kept, list(columns), self.built_from()
+        if all(key_of(column) in known for column in needed):
             return
         with self.home.transaction() as connection:
-            for column in new:
+            # Another job may have added some before we had the lock.
+            known = self.built_from()
+            for column in (column for column in needed if key_of(column) not in known):
                 self._widen(connection, column)
                 relation, grain, name = key_of(column)
                 row = {
@@ -74,6 +75,10 @@ class States:
             connection.exec_driver_sql(
                 f"ALTER TABLE {quote.format_table(table)} ADD COLUMN {quote.quote_identifier(physical)} BIGINT"
             )
+
+    def grains(self, relation: Happening) -> list[Level]:
+        """The grains of a relation that have a table."""
+        return [Level(grain) for grain in sorted({grain for of, grain, _ in self.built_from() if of == relation.value})]
 
     def built(self, connection: sa.Connection, columns: Iterable[Stored], day: int) -> None:
         """Columns are there from a day on."""
@@ -170,15 +175,18 @@ class States:
         wide = frozenset((Happening(relation), str(of)) for relation, of in frame.itertuples(index=False))
         return Layout(wide, bits=bits)
 
-    def learn(self, relation: Happening, of: str, values: Sequence[str], known: Mapping[str, int]) -> bool:
-        """Give new values numbers; False where the domain has become too large, which is remembered."""
+    def learn(self, relation: Happening, of: str, values: Iterable[str]) -> None:
+        """Give new values numbers; a domain that has become too large is remembered as such."""
         dictionary = self.home.tables.dictionary
         row = {"relation": relation.value, "of": of}
-        fits = len(known) + len(values) <= MOST_BITS
-        rows = [{**row, "value": value, "number": number} for number, value in enumerate(sorted(values), len(known))]
         with self.home.transaction() as connection:
-            connection.execute(sa.insert(dictionary), rows if fits else [{**row, "value": None, "number": None}])
-        return fits
+            # Read under the lock: a number that two jobs gave to two values would make one of them.
+            known = self.dictionary(relation).get(of, {})
+            new = sorted(set(values).difference(known))
+            rows = [{**row, "value": value, "number": number} for number, value in enumerate(new, len(known))]
+            fits = len(known) + len(new) <= MOST_BITS
+            if rows:
+                connection.execute(sa.insert(dictionary), rows if fits else [{**row, "value": None, "number": None}])
 
 
 def key_of(column: Stored) -> tuple[str, str, str]:

@@ -13,7 +13,6 @@ from pql.domain.partials import Relation as Happening
 from pql.warehouse.rollup.columns import Stored
 from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.states import COMPLETE, States, key_of
-from pql.warehouse.rollup.tables import slices_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +98,11 @@ def _drop(home: Home, connection: sa.Connection, column: ColumnStatus) -> None:
     connection.execute(sa.delete(kept).where(own, kept.c.relation == column.relation.value))
     for table in (tables.firsts, tables.values(column.relation), tables.edges(column.relation)):
         connection.execute(sa.delete(table).where(table.c.name == column.name))
-    there = sa.inspect(connection).get_columns(slices_name(column.relation, column.grain), schema=tables.schema)
     table = tables.slices(column.relation, column.grain, [])
+    # Not by inspection, which not every driver can.
+    there = connection.execute(sa.select(sa.text("*")).select_from(table).limit(0)).keys()
     quote = connection.dialect.identifier_preparer
-    for name in (str(one["name"]) for one in there):
+    for name in there:
         if name == column.name or name.startswith(f"{column.name}_"):
             connection.exec_driver_sql(
                 f"ALTER TABLE {quote.format_table(table)} DROP COLUMN {quote.quote_identifier(name)}"
