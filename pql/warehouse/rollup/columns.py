@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from pql.domain.conditions import Where
+from pql.domain.conditions import Condition, Where
 from pql.domain.partials import Aggregate, Level, Partial, PartialInput
 from pql.domain.partials import Relation as Happening
 from pql.domain.plan import Plan
@@ -79,10 +79,8 @@ class Stored:
 
     def described(self) -> Mapping[str, object]:
         """What the column holds, as JSON."""
-        where = {
-            column: {name: value for name, value in asdict(condition).items() if value is not None}
-            for column, condition in self.where.conditions
-        }
+        # A list: two conditions may be on one column.
+        where = [[column, _described(condition)] for column, condition in self.where.conditions]
         return {"relation": self.relation.value, "grain": self.grain.value, "of": self.of, "where": where}
 
     def physical(self) -> tuple[str, ...]:
@@ -125,7 +123,20 @@ class Layout:
     def stored(self, partial: Partial, level: Level) -> Stored:
         """The column from which a partial is merged at a level; companies are made of accounts."""
         grain = Level.USER if level is Level.USER else Level.ACCOUNT
-        return Stored(partial.relation, grain, self.family(partial), partial.where, partial.of)
+        return Stored(partial.relation, grain, self.family(partial), _canonical(partial.where), partial.of)
+
+
+def _described(condition: Condition) -> Mapping[str, object]:
+    return {name: value for name, value in asdict(condition).items() if value is not None}
+
+
+def _canonical(where: Where) -> Where:
+    """The same filter, whatever the order of its conditions, and each of them once."""
+    written = {
+        json.dumps([column, _described(condition)], sort_keys=True): (column, condition)
+        for column, condition in where.conditions
+    }
+    return Where(tuple(written[key] for key in sorted(written)))
 
 
 def columns_of(plans: Iterable[Plan], layout: Layout) -> tuple[Stored, ...]:

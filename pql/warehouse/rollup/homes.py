@@ -107,6 +107,7 @@ class Home(ABC):
 
     def _make_tables(self) -> None:
         connection = self.connection()
+        connection.rollback()
         self.engine.allow_writing(connection)
         if not sa.inspect(connection).has_schema(self.tables.schema):
             connection.execute(sa.schema.CreateSchema(self.tables.schema, if_not_exists=True))

@@ -1,6 +1,6 @@
 """Bringing the rollup up to an instant: what changed is found, deleted and rolled again; what is new is filled in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import Calendar, from_micros, to_micros
+from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
 from pql.warehouse.days import rolled_day, rolled_from
 from pql.warehouse.happenings import Survey, Surveyor, Usable
@@ -185,16 +186,16 @@ class Refresher:
     ) -> None:
         """Delete and roll some days again, in one transaction."""
         batch, made = self._batch(states, days, as_of)
-        needed = {key_of(column) for column in batch.columns}
-        unneeded = [key[2] for key in states.built_from() if key[0] == self.happening.value and key not in needed]
+        there = [(Level(grain), name) for of, grain, name in states.built_from() if of == self.happening.value]
+        unneeded = {name for _, name in there}.difference(column.name for column in batch.columns)
         grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
         until = [self._end(day, as_of) for day in days]
         state = found.reindex(list(days), fill_value=0).assign(until=until)
         try:
             with self.home.transaction() as connection:
-                self._replace(connection, batch, days)
+                self._replace(connection, batch, days, dict.fromkeys(grain for grain, _ in there))
                 firsts = Firsts(self.home, self.calendar)
-                firsts.forget(connection, unneeded, days)
+                firsts.forget(connection, sorted(unneeded), days)
                 firsts.update(connection, batch.columns, days)
                 states.rolled(connection, self.happening, state)
                 states.built(connection, grown, min(days))
@@ -204,10 +205,10 @@ class Refresher:
                 self.source.drop(name)
         pending.update(grown)
 
-    def _replace(self, connection: sa.Connection, batch: Batch, days: Sequence[int]) -> None:
+    def _replace(self, connection: sa.Connection, batch: Batch, days: Sequence[int], there: Iterable[Level]) -> None:
         tables, path = self.home.tables, self.relation.file.path
-        kept = States(self.home).grains(self.happening)
-        for grain in kept:
+        # Also where no column is needed now: one that returns must not find what is gone.
+        for grain in there:
             table = tables.slices(self.happening, grain, [])
             connection.execute(sa.delete(table).where(table.c.day.in_(days)))
         for grain in grains(batch.columns):

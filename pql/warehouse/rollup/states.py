@@ -76,10 +76,6 @@ class States:
                 f"ALTER TABLE {quote.format_table(table)} ADD COLUMN {quote.quote_identifier(physical)} BIGINT"
             )
 
-    def grains(self, relation: Happening) -> list[Level]:
-        """The grains of a relation that have a table."""
-        return [Level(grain) for grain in sorted({grain for of, grain, _ in self.built_from() if of == relation.value})]
-
     def built(self, connection: sa.Connection, columns: Iterable[Stored], day: int) -> None:
         """Columns are there from a day on."""
         kept = self.home.tables.kept
