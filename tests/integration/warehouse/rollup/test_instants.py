@@ -75,19 +75,19 @@ def test_any_split_of_the_days_gives_the_same_active_time(scene: Scene, zone: st
         for _ in range(8)
     ]
     whole = []
-    for _ in range(3):
+    for _ in range(2):
         scene.close()
         for file in scene.database.folder.glob("var/*"):
             file.unlink()
         scene.fill(chance.sample(rows, len(rows)))
-        splits = [row["occurred_at"] + chance.choice((0, 1)) * MINUTE for row in chance.sample(rows, 3)]
+        splits = [row["occurred_at"] + chance.choice((0, 1)) * MINUTE for row in chance.sample(rows, 2)]
         for at in sorted(splits):
             scene.refresh(at)
             scene.assert_right(at)
         scene.refresh()
         scene.assert_right(NOON, *midnights)
         whole.append(scene.measured()["minutes"].tolist())
-    assert whole[0] == whole[1] == whole[2]
+    assert whole[0] == whole[1]
     assert whole[0][0] > 30
 
 
