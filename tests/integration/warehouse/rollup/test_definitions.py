@@ -30,7 +30,7 @@ OF_USERS = planned({"n": Count(window=DAYS(30)), "f": Distinct(of="user_id", win
 
 def with_gaps() -> list[Row]:
     """Rows on days that do not touch, so that each is a batch of its own."""
-    return [row for row in a_month() if (NOON - row["occurred_at"]) // DAY % 3 == 0]
+    return [row for row in a_month()[:52] if (NOON - row["occurred_at"]) // DAY % 3 == 0]
 
 
 def no_time() -> bool:
@@ -52,7 +52,7 @@ def test_a_new_definition_is_filled_in_by_several_runs_while_the_others_stay_liv
     while either.refresh(NOON, PLAN, keep_on=no_time).waiting:
         either.assert_right(plan=old)
         runs += 1
-    assert runs > 3
+    assert runs > 1
     either.assert_right(NOON, NOON - 5 * DAY)
 
 
@@ -131,20 +131,24 @@ def test_prune_drops_what_no_definition_needs_and_what_stays_is_right(either: Sc
     either.assert_right(plan=OF_USERS)
 
 
+def nine_days() -> list[Row]:
+    return a_month()[:32]
+
+
 def verified(scene: Scene, plan: Plan = PLAN) -> list[str]:
     found = scene.open().verify_rollup([plan], days=100, leads=100, chance=random.Random(1))
-    assert (found.days, found.leads) == (27, 3)
+    assert (found.days, found.leads) == (9, 3)
     return [difference.what for difference in found.differences]
 
 
 def test_verify_finds_nothing_where_nothing_is_wrong(either: Scene) -> None:
-    either.fill(a_month())
+    either.fill(nine_days())
     either.refresh()
     assert verified(either) == []
 
 
 def test_verify_says_where_a_spoiled_number_stands(either: Scene) -> None:
-    either.fill(a_month())
+    either.fill(nine_days())
     either.refresh()
     status = either.open().rollup_status([PLAN])
     assert status is not None
@@ -155,7 +159,7 @@ def test_verify_says_where_a_spoiled_number_stands(either: Scene) -> None:
 
 
 def test_what_comes_first_is_verified_by_the_leads(scene: Scene) -> None:
-    scene.fill(a_month())
+    scene.fill(nine_days())
     scene.refresh()
     scene.in_rollup("DELETE FROM pql_rollup.firsts WHERE account_id = 'a1'")
     assert "until_paywall of lead a1" in verified(scene)

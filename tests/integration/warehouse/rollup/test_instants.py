@@ -45,10 +45,10 @@ def test_180_daily_instants_at_once_are_180_calls(either: Scene) -> None:
     within = [NOON - back * DAY - 3 * HOUR for back in range(0, 180, 30)]
     together = either.measured(*instants, *within)
     assert len(together) == 3 * (180 + 6)
-    for at in [*instants[::45], instants[-1], *within[::2]]:
+    for at in [instants[0], instants[-1], within[0], within[-1]]:
         alone = either.measured(at)
         pd.testing.assert_frame_equal(together.loc[[to_micros(at)]], alone, check_dtype=False)
-    either.assert_equal(together.loc[[to_micros(at) for at in [*instants[::60], *within[::3]]]], PLAN)
+    either.assert_equal(together.loc[[to_micros(at) for at in [*instants[::90], within[3]]]], PLAN)
 
 
 def test_more_instants_within_days_than_are_worth_it_are_read_from_the_rows(scene: Scene) -> None:
@@ -60,7 +60,7 @@ def test_more_instants_within_days_than_are_worth_it_are_read_from_the_rows(scen
     scene.assert_equal(frame.loc[[to_micros(at) for at in instants[::20]]], PLAN)
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/Sao_Paulo", "Asia/Kolkata"])
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Asia/Kolkata"])
 def test_any_split_of_the_days_gives_the_same_active_time(scene: Scene, zone: str) -> None:
     """Rows of one user around several midnights; refreshed at instants that split them in any way."""
     scene.zone = zone
