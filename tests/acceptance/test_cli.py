@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pql.demo import UNTIL
@@ -122,6 +123,17 @@ def test_a_run_again_is_a_no_op_and_says_so(ran: Path) -> None:
     done = pql("run", "--as-of", instant(0), cwd=ran)
     assert done.returncode == 0
     assert "nothing to do" in done.stdout
+
+
+def test_leads_are_shown_and_explained_while_a_job_has_the_rollup_open(ran: Path) -> None:
+    with duckdb.connect(str(ran / "var" / "rollup.duckdb")):
+        for command in (["leads"], ["explain", live_lead(ran)]):
+            done = pql(*command, cwd=ran)
+            assert done.returncode == 0, done.stderr
+        done = pql("run", "--dry-run", "--as-of", instant(1), cwd=ran)
+        assert done.returncode == 1
+        assert "the rollup in 'rollup.duckdb' is in use by another job" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_an_earlier_run_is_refused_with_what_to_do(ran: Path) -> None:
