@@ -94,6 +94,14 @@ def _insert(connection: sa.Connection, name: str, names: Sequence[str], rows: Se
         raw: Any = connection.connection.dbapi_connection
         raw.client.insert(name, rows, column_names=names)
         return
+    if connection.dialect.name == "duckdb":
+        # Its executemany takes a millisecond a row.
+        row_text = f"({', '.join('?' * len(names))})"
+        for start in range(0, len(rows), 200):
+            part = rows[start : start + 200]
+            written = f"INSERT INTO {name} VALUES {', '.join([row_text] * len(part))}"
+            connection.exec_driver_sql(written, tuple(value for row in part for value in row))
+        return
     table = sa.table(name, *(sa.column(column) for column in names))
     connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])
 
