@@ -3,12 +3,15 @@
 import random
 from datetime import timedelta
 
+import pytest
+
 from pql.domain.measures import Missing
 from pql.domain.measures.count import Count
 from pql.domain.measures.distinct import Distinct
 from pql.domain.measures.time_to import TimeTo
 from pql.domain.partials import Level
 from pql.domain.plan import Plan
+from tests.integration.warehouse.conftest import COLUMNS
 from tests.integration.warehouse.rollup.conftest import (
     DAY,
     DAYS,
@@ -33,10 +36,16 @@ def with_gaps() -> list[Row]:
     return [row for row in a_month()[:52] if (NOON - row["occurred_at"]) // DAY % 3 == 0]
 
 
+@pytest.fixture
+def a_day_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pql.warehouse.rollup.refresh.MOST_ROWS", 1)
+
+
 def no_time() -> bool:
     return False
 
 
+@pytest.mark.usefixtures("a_day_a_batch")
 def test_a_new_definition_is_filled_in_by_several_runs_while_the_others_stay_live(either: Scene) -> None:
     either.fill(with_gaps())
     old = without(PLAN, "features", "until_paywall")
@@ -56,12 +65,15 @@ def test_a_new_definition_is_filled_in_by_several_runs_while_the_others_stay_liv
     either.assert_right(NOON, NOON - 5 * DAY)
 
 
+@pytest.mark.usefixtures("a_day_a_batch")
 def test_a_late_row_counts_at_once_although_there_is_no_time_to_fill_in_what_is_new(scene: Scene) -> None:
-    rows = with_gaps()
-    scene.fill(rows)
+    # With arrival times, so that the new column does not make other days look changed.
+    columns = (*COLUMNS["events"], "ingested_at")
+    rows = [{**row, "ingested_at": row["occurred_at"]} for row in with_gaps()]
+    scene.fill(rows, columns=columns)
     old = without(PLAN, "features")
     scene.refresh(NOON, old)
-    scene.fill([*rows, event(NOON - HOUR, "a3"), event(NOON - 6 * DAY, "a3")])
+    scene.fill([*rows, event(NOON - HOUR, "a3"), event(NOON - 6 * DAY, "a3")], columns=columns)
     report = scene.refresh(NOON, PLAN, keep_on=no_time)
     assert scene.day(NOON - 6 * DAY) in report.rolled
     assert report.waiting
