@@ -21,9 +21,9 @@ VIEWS = {
             coalesce({read_day("end_date")}, 9e15) AS ended
         FROM raw_subscriptions AS s
     """,
-    # Of rows with one usage id the earliest counts.
+    # Rows of one day with one usage id count once; the source gives the same id to uses of other days.
     "uses": f"""
-        SELECT DISTINCT ON (usage_id) usage_id, s.id, u.us, feature_name AS feature,
+        SELECT DISTINCT ON (usage_id, u.us) usage_id, s.id, u.us, feature_name AS feature,
             TRY_CAST(usage_count AS INTEGER) AS n, TRY_CAST(usage_duration_secs AS INTEGER) AS seconds,
             TRY_CAST(error_count AS INTEGER) AS errors, is_beta_feature = 'TRUE' AS is_beta,
             u.us BETWEEN s.begun AND s.ended AS in_subscription
@@ -217,7 +217,10 @@ QUALITY = {
         SELECT count(*) FROM raw_usage ANTI JOIN raw_subscriptions USING (subscription_id)
         WHERE {read_day("usage_date")} < as_of()
     """,
-    ("duplicates", "events"): "SELECT count(*) - count(DISTINCT usage_id) FROM raw_usage",
+    ("duplicates", "events"): f"""
+        SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT)
+        FROM (SELECT count(*) AS n FROM raw_usage GROUP BY usage_id, {read_day("usage_date")})
+    """,
     ("before_account", "events"): f"""
         SELECT (
             SELECT count(*) FROM raw_usage JOIN subscriptions USING (subscription_id) JOIN accounts USING (id)
