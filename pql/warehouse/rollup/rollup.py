@@ -172,6 +172,8 @@ class Rollup:
             return False
         if not self._wanted.issuperset(columns_of([plan], self._layout)):
             return False
+        # Beside the events another job may have rolled since, with other definitions.
+        self._built = States(self.home).built_from()
         return len(self._cuts(Happening.EVENTS, instants)) <= MOST_TAILS
 
     def covers(self, source: PartialInput, level: Level, instants: Sequence[datetime]) -> bool:

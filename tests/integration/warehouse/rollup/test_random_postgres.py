@@ -12,7 +12,7 @@ from tests.integration.warehouse.rollup.cases import case, names_within, run_cas
 from tests.integration.warehouse.rollup.test_same_numbers import forget
 
 
-@pytest.mark.parametrize(("home", "seconds"), [("source", 7), ("local", 3)])
+@pytest.mark.parametrize(("home", "seconds"), [("source", 5), ("local", 2)])
 def test_random_runs_give_what_plain_python_gives(
     home: Literal["local", "source"], seconds: float, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -28,25 +28,24 @@ from tests.reference import Usage
 from tests.sources import Row
 
 HOMES = [
-    ("duckdb", "local"),
-    ("duckdb", "source"),
-    ("postgresql", "local"),
-    ("postgresql", "source"),
-    ("sqlite", "local"),
-    pytest.param(("clickhouse", "local"), marks=WITH_CHDB),
+    ("duckdb", "local", Level.ACCOUNT),
+    ("duckdb", "source", Level.COMPANY),
+    ("postgresql", "local", Level.USER),
+    ("postgresql", "source", Level.ACCOUNT),
+    ("sqlite", "local", Level.COMPANY),
+    *(pytest.param(("clickhouse", "local", level), marks=WITH_CHDB) for level in Level),
 ]
 
 
 @pytest.fixture(params=HOMES, ids="-".join)
-def housed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, RollupSettings]]:
-    """A database and where the rollup of its rows lives."""
-    engine, home = request.param
+def housed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, RollupSettings, Level]]:
+    """A database, where the rollup of its rows lives, and what a lead is; `test_random_*` draws all levels."""
+    engine, home, level = request.param
     made = database_on(engine, tmp_path, request)
-    yield made, RollupSettings(home=home, late=Duration.of_days(60))
+    yield made, RollupSettings(home=home, late=Duration.of_days(60)), level
     made.close()
 
 
-@pytest.mark.parametrize("level", list(Level))
 @given(world=worlds(), chance=st.randoms(use_true_random=False))
 @settings(
     max_examples=1,
@@ -55,12 +54,11 @@ def housed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Dat
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_runs_over_rows_as_they_arrive_give_what_plain_python_gives(
-    housed: tuple[Database, RollupSettings],
-    level: Level,
+    housed: tuple[Database, RollupSettings, Level],
     world: tuple[Usage, list[datetime]],
     chance: random.Random,
 ) -> None:
-    database, rollup = housed
+    database, rollup, level = housed
     usage, instants = world
     forget(database, rollup)
     plan = Plan(lead=level, items=PLAN_ITEMS)
