@@ -88,7 +88,10 @@ class Refresher:
         looked = as_of if known.empty else min(as_of, from_micros(known["until"].max()))
         oldest = self.calendar.day_of(looked - self.late)
         incomplete = self._incomplete(states)
-        first = None if incomplete or known.empty else self.calendar.day_of(looked - self.late - REPORTED)
+        # What comes too late is looked for once a day: it is the dear part of a look.
+        again = self.calendar.day_of(looked) == self.calendar.day_of(as_of)
+        beyond = looked - self.late - (timedelta(0) if again else REPORTED)
+        first = None if incomplete or known.empty else self.calendar.day_of(beyond)
         found = self._survey(first, as_of)
         begin = int(min([today, *found.index, *known.index])) if first is None else first
         seen = changes(found, known, self.calendar, as_of=as_of, first=begin, oldest=begin if known.empty else oldest)

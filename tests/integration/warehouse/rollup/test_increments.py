@@ -104,19 +104,22 @@ def test_rows_that_are_older_than_late_are_told_of_and_do_not_count_until_a_rebu
     rows = a_month()
     scene.fill(rows)
     scene.refresh()
+    tomorrow = NOON + DAY
     before = scene.measured()
     old = NOON - 20 * DAY
     scene.fill([*rows, event(old), event(old, "a2", "u2")])
-    report = scene.refresh()
+    assert scene.refresh().late == {}  # it is looked for once a day
+    report = scene.refresh(tomorrow)
     assert (report.rolled, report.late) == ({}, {scene.day(old): 2})
     note = "2 rows of events came or went on 2024-04-25, later than usage.rollup.late allows: they do not count"
     assert report.notes == (f"{note} (`pql rollup rebuild` counts them)",)
+    assert scene.refresh(tomorrow).notes == ()
     assert scene.measured().equals(before)
     assert scene.warehouse is not None
     scene.warehouse.forget_rollup()
-    report = scene.refresh()
+    report = scene.refresh(tomorrow)
     assert (report.first_build, report.late, report.notes) == (True, {}, ())
-    scene.assert_right()
+    scene.assert_right(tomorrow)
 
 
 @pytest.mark.parametrize("days", [2, 20], ids=["within late", "before all others"])
