@@ -169,6 +169,9 @@ class Engine(ABC):
         """How many bytes a statement will read, as far as the database tells before it runs; None: it does not."""
         return None
 
+    def limit_memory(self, connection: sa.Connection, megabytes: int | None) -> None:  # noqa: B027 (servers differ)
+        """Bound what an embedded database keeps in memory; None: as it likes. Servers have bounds of their own."""
+
     def error_line(self, error: BaseException) -> int | None:
         """Which line of the statement the database complains about, from 1, if it says so."""
         found = re.search(r"LINE (\d+):", str(error))

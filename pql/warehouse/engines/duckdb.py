@@ -24,6 +24,8 @@ from pql.warehouse.engines.base import (
     Kind,
 )
 
+# Spilled data go to the machine's temporary folder: the source's may not be writable.
+OPTIONS = {"preserve_insertion_order": "false", "temp_directory": tempfile.gettempdir() + "/pql-duckdb"}
 _KINDS = {
     "VARCHAR": Kind.TEXT,
     "BOOLEAN": Kind.TRUTH,
@@ -51,11 +53,9 @@ class DuckDB(Engine):
         in_memory = url.database in (None, "", ":memory:")
         path = ":memory:" if in_memory else str(self.usage.folder / str(url.database))
         beside = self.usage.rollup is not None and self.usage.rollup.home == "source"
-        # Spilled data go to the machine's temporary folder: the source's may not be writable.
-        options = {"preserve_insertion_order": "false", "temp_directory": tempfile.gettempdir() + "/pql-duckdb"}
         return sa.create_engine(
             URL.create("duckdb", database=path),
-            connect_args={"read_only": not (in_memory or beside), "config": options},
+            connect_args={"read_only": not (in_memory or beside), "config": OPTIONS},
             poolclass=NullPool,
         )
 
@@ -97,6 +97,10 @@ class DuckDB(Engine):
         except duckdb.Error as exc:
             raise sa.exc.ProgrammingError(str(compiled), None, exc) from exc
         return table
+
+    def limit_memory(self, connection: sa.Connection, megabytes: int | None) -> None:
+        limit = "RESET memory_limit" if megabytes is None else f"SET memory_limit = '{megabytes}MB'"
+        connection.exec_driver_sql(limit)
 
     def text(self, column: Column) -> Expr:
         as_text = sa.cast(column.expr, sa.Text)

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from pql.config.settings import RollupSettings
 from pql.errors import RollupUnavailable
 from pql.warehouse.engines import Engine
-from pql.warehouse.engines.duckdb import DuckDB
+from pql.warehouse.engines.duckdb import OPTIONS, DuckDB
 from pql.warehouse.rollup.tables import Tables
 from pql.warehouse.source import Source
 
@@ -154,7 +154,7 @@ class LocalHome(Home):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(
             URL.create("duckdb", database=str(self.path)),
-            connect_args={"config": {"preserve_insertion_order": "false"}},
+            connect_args={"config": OPTIONS},
             poolclass=NullPool,
         )
         try:

@@ -1,7 +1,8 @@
 """The rollup as the warehouse uses it: open, refresh, measure, close."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +39,8 @@ from pql.warehouse.source import Source
 
 # A tail is rolled for each of so few instants that fall within a day; more are evaluated from the rows.
 MOST_TAILS = 50
+# Of each embedded database, while days are rolled.
+MEGABYTES = 500
 
 
 @dataclass
@@ -85,7 +88,27 @@ class Rollup:
             WarehouseError: The source cannot be read. What it held stays.
         """
         self.home.open()
-        wanted, states = list(plans), States(self.home)
+        with self._bounded():
+            return self._refreshed(list(plans), as_of, progress, keep_on)
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """A build of any size in so much memory: what does not fit is spilled, and little is cached."""
+        held = {self.source.engine: self.source.connection(), self.home.engine: self.home.connection()}
+        try:
+            for engine, connection in held.items():
+                engine.limit_memory(connection, MEGABYTES)
+            yield
+        finally:
+            for engine, connection in held.items():
+                # Of a connection that was lost there is nothing to give back.
+                with suppress(sa.exc.SQLAlchemyError):
+                    engine.limit_memory(connection, None)
+
+    def _refreshed(
+        self, wanted: Sequence[Plan], as_of: datetime, progress: Progress, keep_on: Callable[[], bool]
+    ) -> Sequence[Refreshed]:
+        states = States(self.home)
         reports = []
         for happening in Happening:
             relation = self.relations.get(happening.value)
