@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -18,13 +19,20 @@ import sqlalchemy as sa
 import sqlglot
 
 from pql.config.settings import UsageSettings
+from pql.domain.calendar import Calendar
 from pql.domain.measures import Measure
+from pql.domain.partials import Level
+from pql.domain.partials import Relation as Happening
 from pql.domain.plan import Plan, PlanItem
 from pql.errors import SourceMismatch
 from pql.warehouse import open_warehouse
 from pql.warehouse.engines import ENGINES, Described, Kind, engine_for
 from pql.warehouse.engines.base import WHITE_SPACE
 from pql.warehouse.relations import Relations
+from pql.warehouse.rollup.columns import Layout, columns_of
+from pql.warehouse.rollup.refresh import stage
+from pql.warehouse.rollup.rolling import Batch
+from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 from tests.integration.warehouse.conftest import COLUMNS
 from tests.integration.warehouse.test_measures import MEASURES, RELATIONS
@@ -126,9 +134,29 @@ def _asked(engine: str, measure: Measure, *, doubled: bool = False) -> list[str]
     return list(dict.fromkeys(source.statements))
 
 
+def _rolled(engine: str) -> list[str]:
+    """What fills the rollup with one day."""
+    source = WrittenDown(engine, doubled=False)
+    relations, calendar = Relations(source), Calendar(ZoneInfo("Asia/Kolkata"))
+    plan = Plan(lead=Level.ACCOUNT, items=tuple(PlanItem(name=name, measure=MEASURES[name]) for name in CASES))
+    columns = [one for one in columns_of([plan], Layout()) if one.relation is Happening.EVENTS]
+    facts, (start, end) = Facts.of(column.partial() for column in columns), AS_OF
+    events, users = relations.needed("events"), relations.get("users")
+    rows, _ = stage(source, events, Happening.EVENTS, users, facts, calendar, start=start, end=end)
+    known = {"feature": {"a": 0, "b": 70}}
+    batch = Batch(rows, facts, columns, known, source.engine, calendar, start, end)
+    for select in batch.all().values():
+        source.fetch(select, "sql/events.sql")
+    return list(dict.fromkeys(source.statements))
+
+
 @cache
 def _of_members(engine: str) -> list[str]:
     return _asked(engine, MEASURES["country"])
+
+
+def test_what_fills_the_rollup_compiles_and_parses(engine: str) -> None:
+    _is_golden(engine, "rollup_of_a_day", _rolled(engine))
 
 
 def _is_golden(engine: str, case: str, statements: Sequence[str]) -> None:
