@@ -240,6 +240,7 @@ class Engine(ABC):
 
     has_bits: ClassVar[bool] = True
     indexes_days: ClassVar[bool] = False
+    keeps_rollup: ClassVar[bool] = False  # whether a schema of ours can be written in transactions
 
     def bits_united(self, bits: Expr) -> Expr:
         """The aggregate that unites sets of bits, each a whole number of 64 bits; nulls count as nothing."""

@@ -46,6 +46,7 @@ class DuckDB(Engine):
     """An embedded database file, opened for reading; or none, with `usage.files` alone."""
 
     name: ClassVar[str] = "duckdb"
+    keeps_rollup: ClassVar[bool] = True
     reads_files: ClassVar[bool] = True
 
     def create(self) -> sa.Engine:

@@ -44,6 +44,7 @@ class PostgreSQL(Engine):
 
     name: ClassVar[str] = "postgresql"
     indexes_days: ClassVar[bool] = True
+    keeps_rollup: ClassVar[bool] = True
     _collation: str = "default"
     _validates: bool = True
 

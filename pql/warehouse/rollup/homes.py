@@ -14,8 +14,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from pql.config.settings import RollupSettings
-from pql.errors import RollupUnavailable
-from pql.warehouse.engines import Engine
+from pql.errors import RollupUnavailable, SourceMismatch
+from pql.warehouse.engines import ENGINES, Engine
 from pql.warehouse.engines.duckdb import OPTIONS, DuckDB
 from pql.warehouse.rollup.tables import Tables
 from pql.warehouse.source import Source
@@ -270,7 +270,17 @@ HOMES: Mapping[str, type[Home]] = {"local": LocalHome, "source": SourceHome}
 
 
 def home_of(source: Source, settings: RollupSettings) -> Home:
-    """The rollup's home, not yet open."""
+    """The rollup's home, not yet open.
+
+    Raises:
+        SourceMismatch: It should live in a source that cannot keep it.
+    """
+    if settings.home == "source" and not source.engine.keeps_rollup:
+        keepers = ", ".join(name for name, engine in ENGINES.items() if engine.keeps_rollup)
+        raise SourceMismatch(
+            f"usage.rollup.home in config/pql.yml is 'source', and a {source.engine.name} database cannot keep the "
+            f"rollup ({keepers} can); write 'local'"
+        )
     return HOMES[settings.home](source, settings)
 
 

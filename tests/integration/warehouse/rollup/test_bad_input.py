@@ -60,6 +60,15 @@ def test_a_source_that_becomes_read_only_leaves_the_rollup_as_it_was(
         scene.close()
 
 
+def test_a_source_that_cannot_keep_the_rollup_is_told_what_to_write(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> None:
+    scene = scene_on("sqlite", "source", tmp_path_factory.mktemp("scene"), request)
+    scene.fill(a_month())
+    with pytest.raises(SourceMismatch, match=r"a sqlite database cannot keep the rollup \(duckdb, postgresql can\)"):
+        scene.open()
+
+
 def test_a_column_that_goes_takes_its_measures_along_and_brings_them_back(either: Scene) -> None:
     rows = a_month()
     either.fill(rows)
