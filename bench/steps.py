@@ -163,11 +163,12 @@ def instants(
     every = [CALENDAR.start_of(last - back) for back in range(number)]
     warehouse = open_warehouse(project_of(project))
     warehouse.refresh([plan()], as_of=end)
+    leads = warehouse.leads(as_of=end).index.tolist()
     with watch:
         if only is None:
-            frame = warehouse.measures(plan(), every)
+            frame = warehouse.measures(plan(), every, leads)
         else:
-            frame = pd.concat(warehouse.measures(plan(), [at]) for at in every[:: number // only][:only])
+            frame = pd.concat(warehouse.measures(plan(), [at], leads) for at in every[:: number // only][:only])
         warehouse.close()
     # Those that both ways have, so that they can be compared.
     sample = [to_micros(at) for at in every[:: number // SAMPLED][:SAMPLED]]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import Calendar, to_micros
 from pql.domain.partials import Relation as Happening
 from pql.warehouse.days import rolled_day, whole
-from pql.warehouse.engines import Engine, Expr
+from pql.warehouse.engines import Column, Engine, Expr, Kind
 from pql.warehouse.happenings import ID_COLUMNS, Reader, Usable
 from pql.warehouse.relations import Rows
 from pql.warehouse.slices import Facts
@@ -21,7 +21,9 @@ from pql.warehouse.source import Source
 
 # Sums of this many remainders stay far within 64 bits.
 _MODULUS = 2_147_483_647
-STATE = ("row_count", "newest", "mark", "last_at", "orphans")
+STATE = ("row_count", "newest", "mark", "last_at")
+# Of columns of these kinds the greatest is also the newest, so that only that one need be read as an instant.
+_ORDERED = (Kind.INSTANT, Kind.WALL, Kind.DATE)
 
 
 def survey_days(
@@ -29,32 +31,35 @@ def survey_days(
 ) -> pd.DataFrame:
     """What there is of each day of [start, end): index `day`, and the columns of `STATE` as whole numbers.
 
-    `newest` is the newest arrival, `mark` a checksum of what is kept of the rows: the one where rows tell when they
-    arrived, the other where they do not; the other column is 0.
+    Rows are counted as they stand, whether they can be used or not. `newest` is the newest arrival, `mark` a checksum
+    of what is kept of the rows: the one where rows tell when they arrived, the other where they do not; the other
+    column is 0.
     """
-    readers = _readers(usable, facts, source.engine)
-    rows = usable.select(readers, start=start, end=end, attributed=False).subquery()
-    day = rolled_day(source.engine, calendar, rows.c.at_micros, start, end)
-    dated = sa.select(*rows.c, day.label("day")).subquery()
-    nothing = whole(0)
+    engine, rows = source.engine, usable.relation.rows(start=start, end=end)
+    occurred = rows.column("occurred_at")
+    arrived = rows.column("ingested_at") if rows.relation.has("ingested_at") else None
+    extra = _mark(engine, usable.happening, rows, facts.readers(engine).values()) if arrived is None else arrived.expr
+    labelled = [engine.micros(occurred).label("at_micros"), extra.label("extra")]
+    inner = sa.select(*labelled).where(*engine.within(occurred, start, end)).subquery()
+    bounds = [inner.c.at_micros < to_micros(end)]
+    bounds += [] if start is None else [inner.c.at_micros >= to_micros(start)]
+    day = rolled_day(engine, calendar, inner.c.at_micros, start, end)
+    dated = sa.select(*inner.c, day.label("day")).where(*bounds).subquery()
     columns: Mapping[str, Expr] = {
         "row_count": sa.func.count(),
-        "newest": sa.func.max(dated.c.arrived) if "arrived" in dated.c else nothing,
-        "mark": _total(dated.c.mark) if "mark" in dated.c else nothing,
+        "newest": whole(0) if arrived is None else _newest(engine, dated.c.extra, arrived.kind),
+        "mark": _total(dated.c.extra) if arrived is None else whole(0),
         "last_at": sa.func.max(dated.c.at_micros),
-        "orphans": sa.func.count(sa.case((dated.c.account_id.is_(None), whole(1)))),
     }
-    labelled = [expr.label(name) for name, expr in columns.items()]
-    select = sa.select(dated.c.day.label("day"), *labelled).group_by(dated.c.day)
-    frame = source.fetch(select, usable.relation.file.path)
+    named = [expr.label(name) for name, expr in columns.items()]
+    frame = source.fetch(sa.select(dated.c.day.label("day"), *named).group_by(dated.c.day), usable.relation.file.path)
     return frame.fillna(0).astype(np.int64).set_index("day").sort_index()
 
 
-def _readers(usable: Usable, facts: Facts, engine: Engine) -> Mapping[str, Reader]:
-    if usable.relation.has("ingested_at"):
-        return {"arrived": lambda rows: engine.micros(rows.column("ingested_at"))}
-    readers = facts.readers(engine)
-    return {"mark": lambda rows: _mark(engine, usable.happening, rows, readers.values())}
+def _newest(engine: Engine, arrived: Expr, kind: Kind) -> Expr:
+    if kind in _ORDERED:
+        return engine.micros(Column(sa.func.max(arrived), kind))
+    return sa.func.max(engine.micros(Column(arrived, kind)))
 
 
 def _mark(engine: Engine, happening: Happening, rows: Rows, readers: Iterable[Reader]) -> Expr:

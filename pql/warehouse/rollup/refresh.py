@@ -193,7 +193,7 @@ class Refresher:
         unneeded = {name for _, name in there}.difference(column.name for column in batch.columns)
         grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
         until = [self._end(day, as_of) for day in days]
-        state = found.reindex(list(days), fill_value=0).assign(until=until)
+        state = found.reindex(list(days), fill_value=0).assign(until=until, orphans=self._orphans(batch, days))
         try:
             with self.home.transaction() as connection:
                 self._replace(connection, batch, days, dict.fromkeys(grain for grain, _ in there))
@@ -207,6 +207,13 @@ class Refresher:
             for name in reversed(made):
                 self.source.drop(name)
         pending.update(grown)
+
+    def _orphans(self, batch: Batch, days: Sequence[int]) -> list[int]:
+        """How many rows of each day name no account."""
+        rows, number = batch.rows, sa.func.count().label("n")
+        select = sa.select(rows.c.day, number).where(rows.c.account_id.is_(None)).group_by(rows.c.day)
+        found = self.source.fetch(select, self.relation.file.path).set_index("day")["n"]
+        return [int(found.get(day, 0)) for day in days]
 
     def _replace(self, connection: sa.Connection, batch: Batch, days: Sequence[int], there: Iterable[Level]) -> None:
         tables, path = self.home.tables, self.relation.file.path

@@ -125,9 +125,9 @@ class States:
     # --- days ---
 
     def days(self, relation: Happening) -> pd.DataFrame:
-        """The rolled days of a relation: index `day`, the columns of `STATE` and `until`."""
+        """The rolled days of a relation: index `day`; the columns of `STATE`, `orphans` (of no account), `until`."""
         days = self.home.tables.days
-        names = (*STATE, "until")
+        names = (*STATE, "orphans", "until")
         select = sa.select(days.c.day, *(days.c[name] for name in names)).where(days.c.relation == relation.value)
         return self.home.fetch(select).fillna(0).astype(np.int64).set_index("day").sort_index()
 
