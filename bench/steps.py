@@ -163,7 +163,8 @@ def instants(
     every = [CALENDAR.start_of(last - back) for back in range(number)]
     warehouse = open_warehouse(project_of(project))
     warehouse.refresh([plan()], as_of=end)
-    leads = warehouse.leads(as_of=end).index.tolist()
+    there = warehouse.leads(as_of=end)["created_at"] < to_micros(every[-1])
+    leads = there.index[there].tolist()  # who came later has no number at first, one by one, and 0 at once
     with watch:
         if only is None:
             frame = warehouse.measures(plan(), every, leads)
