@@ -66,6 +66,9 @@ def _show_history(explained: "Explained") -> None:
         for one in explained.episodes
     ]
     print_table(["opened (UTC)", "grade", "tier", "status", "held by", "ended because"], rows, empty="Never qualified.")
+    for episode, grounds in zip(explained.episodes, explained.grounds, strict=True):
+        if grounds:
+            say(f"  {episode.opened_at:%Y-%m-%d %H:%M}, opened with {'; '.join(grounds)}")
     say("\nDecisions")
     rows = [
         [f"{one.at:%Y-%m-%d %H:%M}", f"{one.subject} {one.topic}".strip(), one.outcome, one.recipient, one.words]

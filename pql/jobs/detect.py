@@ -141,17 +141,13 @@ def think(
     )
     live = episodes.drop(index=[row.lead_id for row in converted]).drop(index=transitions.closed.index, errors="ignore")
     progress("Looking for moments", 0, 1)
-    cases = [
-        *episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation),
-        *_new_moments(tools, evaluation, last=last, as_of=as_of),
-        *followed.cases,
-    ]
+    moments = _new_moments(tools, evaluation, last=last, as_of=as_of)
     progress("Looking for moments", 1, 1)
+    cases = [*episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation), *moments, *followed.cases]
     memory = remember(store, project, cases, as_of=as_of)
     told = decide_all(project, evaluation, cases, memory, baseline=baseline)
     sent = [one for one in told if one.why.sends]
-    shown = BASELINE_SHOWN if baseline else SHOWN
-    best = _ranked(evaluation, [*live.index, *transitions.opened])[:shown]
+    best = _ranked(evaluation, [*live.index, *transitions.opened])[: BASELINE_SHOWN if baseline else SHOWN]
     spoken = sorted({one.case.candidate.lead_id for one in sent} | {*best})
     briefing = brief(project, warehouse, evaluation, spoken)
     records = _messages(tools, briefing, sent, progress)

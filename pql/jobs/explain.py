@@ -13,6 +13,7 @@ from pql.domain.messages import Person
 from pql.errors import PqlError
 from pql.jobs.compose import people
 from pql.jobs.detect import JOB, Tools
+from pql.jobs.evidence import evidence_words
 from pql.jobs.reading import evaluated, read_lead
 from pql.jobs.tell import brief
 from pql.store import Store
@@ -35,6 +36,7 @@ class Explained:
         differences: Where `now` and `recorded` differ, and the cause, in words.
         people: Whom to talk to.
         episodes, decisions, notifications, outcomes: The newest first.
+        grounds: For each episode what it was opened with, in words: the numbers of then.
         attempts: The tries to deliver, by delivery id.
     """
 
@@ -47,6 +49,7 @@ class Explained:
     decisions: Sequence[StoredDecision]
     notifications: Sequence[Notification]
     outcomes: Sequence[Outcome]
+    grounds: Sequence[tuple[str, ...]]
     attempts: Mapping[str, Sequence[Attempt]]
 
 
@@ -71,14 +74,15 @@ def explain(tools: Tools, text: str, *, as_of: datetime) -> Explained:
     briefing = brief(tools.project, tools.warehouse, evaluation, [lead_id])
     recorded = store.lead(lead_id)
     now = explain_lead(evaluation, definitions, lead_id)
-    notifications = store.notifications(lead_id=lead_id)
+    notifications, episodes = store.notifications(lead_id=lead_id), store.episodes(lead_id)
     return Explained(
         now=now,
         recorded=recorded,
         run=run,
         differences=differences(now, recorded, run, definitions.content_hash),
         people=people(briefing, lead_id),
-        episodes=store.episodes(lead_id),
+        episodes=episodes,
+        grounds=[evidence_words(definitions, one.evidence) for one in episodes],
         decisions=store.decisions(lead_id),
         notifications=notifications,
         outcomes=store.outcomes(lead_id),

@@ -94,7 +94,7 @@ def read(
     progress("Reading accounts and users", 0, steps)
     leads = warehouse.leads(as_of=as_of)
     lead_ids = leads.index.to_numpy(dtype=object).tolist()  # one by one, texts of pandas are slow
-    users = warehouse.users(lead_ids if asks_users(definitions) else [])
+    users = warehouse.users(lead_ids) if asks_users(definitions) else pd.DataFrame(columns=["user_id", "lead_id"])
     answers = warehouse.answers(as_of=as_of)
     progress("Measuring usage", 1, steps)
     measured = warehouse.measures(plan_of(definitions), [as_of], lead_ids)

@@ -1,7 +1,7 @@
 """The inputs of a plan that are not made of rows in time: attributes, users, allowances, and a team's own SQL."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pql.errors import SourceMismatch
 from pql.warehouse.engines import Column, Described
 from pql.warehouse.measuring import Floats, Grid
 from pql.warehouse.members import KEYS, Members
-from pql.warehouse.relations import Relations
+from pql.warehouse.relations import LATEST, Relations
 from pql.warehouse.source import Source
 from pql.warehouse.statements import binds_as_of, escaped, render, with_as_of
 
@@ -110,7 +110,7 @@ def statement_kinds(source: Source, file: str) -> tuple[str, Mapping[str, Descri
         SourceMismatch: It does not bind `:as_of`, or is rejected.
     """
     written = source.usage.statements[file]
-    sql = render(written, source.usage.variables, start=None, end=datetime(2200, 1, 1, tzinfo=UTC))
+    sql = render(written, source.usage.variables, start=None, end=LATEST)
     if not binds_as_of(sql):
         raise SourceMismatch(
             f"{file}:1: the SQL does not bind :as_of; bound its rows by it, like `WHERE created_at < :as_of`, "

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from pql.domain.measures.base import plural
 from pql.domain.partials import Relation as Happening
 from pql.warehouse.engines import Expr
 from pql.warehouse.happenings import ID_COLUMNS, one_a_key
-from pql.warehouse.relations import Relation, Relations, Rows
+from pql.warehouse.relations import LATEST, Relation, Relations, Rows
 from pql.warehouse.slices import GREATEST_SUMMAND
 from pql.warehouse.source import Source
 
@@ -49,7 +49,6 @@ class DataQuality:
         return sum(fact.count for fact in self.facts if (fact.name, fact.relation) == (name, relation))
 
 
-FAR = datetime(2200, 1, 1, tzinfo=UTC)
 _SENTENCES = {
     "unreadable_times": "{n} of {relation} have no time that can be read, and are left out",
     "after_now": "{n} of {relation} lie at or after the instant of the evaluation, and are left out",
@@ -128,7 +127,7 @@ def _happenings(
         "at_micros": engine.micros(occurred),
         "bad": _bad_quantity(rows) if relation.has("quantity") else sa.false(),
     }
-    recent = [] if since is None else engine.within(occurred, since, FAR)
+    recent = [] if since is None else engine.within(occurred, since, LATEST)
     inner = sa.select(*_labelled(columns)).where(*recent).subquery()
     counts, joined = _counts(relations, inner, as_of, has_users=has_users)
     yield from _facts(source, relation, sa.select(*_labelled(counts)).select_from(joined), id_column, words)

@@ -62,7 +62,10 @@ def _latest_of(source: Source, usable: Usable, wanted: Mapping[str, tuple[Partia
     readers: dict[str, Reader] = {}
     columns: list[sa.Column[Any]] = [sa.Column("key", sa.Text), sa.Column("at_micros", sa.BigInteger)]
     for number, (partial, _) in enumerate(wanted.values()):
-        readers |= {f"shown_{number}": _shown_reader(usable, partial), f"passes_{number}": _passes(usable, partial)}
+        readers |= {
+            f"shown_{number}": _shown_reader(usable, partial),
+            f"passes_{number}": where_reader(usable, partial.where),
+        }
         columns += [sa.Column(f"shown_{number}", sa.Text), sa.Column(f"passes_{number}", sa.Boolean)]
     starts = [span.start for _, span in wanted.values()]
     start, end = (None if None in starts else min(s for s in starts if s)), max(span.end for _, span in wanted.values())
@@ -91,10 +94,6 @@ def _latest_one(usable: Usable, stage: Any, number: int, signal: str, span: Span
     named = sa.literal(signal, sa.Text).label("signal")
     columns = (numbered.c.key, numbered.c.latest, numbered.c["at"].label("at"))
     return sa.select(named, *columns).where(numbered.c.pql_number == 1)
-
-
-def _passes(usable: Usable, partial: Partial) -> Reader:
-    return where_reader(usable, partial.where)
 
 
 def _shown_reader(usable: Usable, partial: Partial) -> Reader:

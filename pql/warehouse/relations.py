@@ -45,7 +45,7 @@ IDS = frozenset({"account_id", "user_id"})
 ROW_IDS = frozenset({"event_id", "touch_id"})
 
 _NO_START: datetime | None = None
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Relation:
         parts = [self.file.text, time_zone, self.engine.naive_zone.key, repr(sorted(self.variables.items()))]
         return hashlib.blake2s("\0".join(parts).encode(), digest_size=12).hexdigest()
 
-    def rows(self, *, start: datetime | None = None, end: datetime = _LATEST) -> "Rows":
+    def rows(self, *, start: datetime | None = None, end: datetime = LATEST) -> "Rows":
         """The team's SELECT as a subquery.
 
         Args:
@@ -166,7 +166,7 @@ class Relations:
     def _describe(self, name: str) -> Relation:
         usage = self._source.usage
         file = usage.relations[name]
-        sql = render(file, usage.variables, start=_NO_START, end=_LATEST)
+        sql = render(file, usage.variables, start=_NO_START, end=LATEST)
         kinds = self._source.describe(sql, file.path)
         lower = {column.lower(): column for column in kinds}
         missing = [column for column in REQUIRED[name] if column not in lower]

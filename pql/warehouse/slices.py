@@ -154,16 +154,15 @@ def slice_columns(inputs: Iterable[PartialInput], facts: Facts, table: Any) -> M
         name = _name(facts, partial.where)
         match partial.aggregate:
             case Aggregate.COUNT | Aggregate.DAYS | Aggregate.DAY_SUM | Aggregate.HALVED:
-                columns[f"n_{name}"] = sa.func.count(_when(passes, whole(1)))
+                columns[f"n_{name}"] = sa.func.count(when(passes, whole(1)))
             case Aggregate.FIRST:
-                columns[f"first_{name}"] = sa.func.min(_when(passes, table.c.at_micros))
+                columns[f"first_{name}"] = sa.func.min(when(passes, table.c.at_micros))
             case Aggregate.LAST:
-                columns[f"last_{name}"] = sa.func.max(_when(passes, table.c.at_micros))
+                columns[f"last_{name}"] = sa.func.max(when(passes, table.c.at_micros))
             case Aggregate.SUM:
                 label = facts.sums[str(partial.of)]
                 for part in (label, f"{label}_micro"):
-                    total = sa.func.sum(_when(passes, table.c[part]))
-                    columns[f"{part}_{name}"] = sa.cast(sa.func.coalesce(total, whole(0)), sa.BigInteger)
+                    columns[f"{part}_{name}"] = total(when(passes, table.c[part]))
             case Aggregate.DISTINCT | Aggregate.ACTIVE:
                 pass  # they have slices of their own
     return columns
@@ -179,25 +178,25 @@ def span_columns(
         name = _name(facts, partial.where)
         match partial.aggregate:
             case Aggregate.COUNT:
-                columns[label] = _total(slices.c[f"n_{name}"])
+                columns[label] = total(slices.c[f"n_{name}"])
             case Aggregate.DAYS:
                 columns[label] = sa.func.count(sa.distinct(sa.case((slices.c[f"n_{name}"] > 0, slices.c.day))))
             case Aggregate.DAY_SUM:
-                columns[label] = _total(slices.c[f"n_{name}"] * slices.c.day)
+                columns[label] = total(slices.c[f"n_{name}"] * slices.c.day)
             case Aggregate.HALVED:
-                columns[label] = _total(slices.c[f"n_{name}"] * _halved(partial, slices, spans, engine))
+                columns[label] = total(slices.c[f"n_{name}"] * _halved(partial, slices, spans, engine))
             case Aggregate.FIRST:
                 columns[label] = sa.func.min(slices.c[f"first_{name}"])
             case Aggregate.LAST:
                 columns[label] = sa.func.max(slices.c[f"last_{name}"])
             case Aggregate.SUM:
                 part = facts.sums[str(partial.of)]
-                columns[label] = _total(slices.c[f"{part}_{name}"])
-                columns[f"{label}_micro"] = _total(slices.c[f"{part}_micro_{name}"])
+                columns[label] = total(slices.c[f"{part}_{name}"])
+                columns[f"{label}_micro"] = total(slices.c[f"{part}_micro_{name}"])
             case Aggregate.DISTINCT:
                 columns[label] = sa.func.count(sa.distinct(slices.c.value))
             case Aggregate.ACTIVE:
-                columns[label] = _total(slices.c.active)
+                columns[label] = total(slices.c.active)
     return columns
 
 
@@ -211,9 +210,11 @@ def _name(facts: Facts, where: Where) -> str:
     return facts.flags[where] if where.conditions else "all"
 
 
-def _when(passes: Expr | None, value: Expr) -> Expr:
+def when(passes: Expr | None, value: Expr) -> Expr:
+    """A value where a row passes; of every row where there is no filter."""
     return value if passes is None else sa.case((passes, value))
 
 
-def _total(value: Expr) -> Expr:
+def total(value: Expr) -> Expr:
+    """The sum of whole numbers, in 64 bits; 0 of nothing."""
     return sa.cast(sa.func.coalesce(sa.func.sum(value), whole(0)), sa.BigInteger)

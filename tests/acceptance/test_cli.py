@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -117,6 +118,13 @@ def test_results_go_to_stdout_and_json_is_json(ran: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)
         assert pql(*command, cwd=ran).stdout
+
+
+def test_explain_says_with_which_numbers_the_lead_qualified(ran: Path) -> None:
+    done = pql("explain", live_lead(ran), cwd=ran)
+    grounds = [line for line in done.stdout.splitlines() if "opened with" in line]
+    assert len(grounds) == 1
+    assert re.search(r": .+ \(\d+\.\d points\)", grounds[0]), grounds
 
 
 def test_a_run_again_is_a_no_op_and_says_so(ran: Path) -> None:

@@ -85,6 +85,9 @@ class Engine(ABC):
     packages: ClassVar[tuple[str, ...]] = ()  # modules that come with an extra
     extra: ClassVar[str] = ""
     reads_files: ClassVar[bool] = False  # whether it makes views of `usage.files`
+    has_bits: ClassVar[bool] = True  # whether sets of bits can be united
+    indexes_days: ClassVar[bool] = False  # whether a table by day is read faster with an index
+    keeps_rollup: ClassVar[bool] = False  # whether a schema of ours can be written in transactions
     allows_temporary: ClassVar[bool] = True  # else subqueries take the place of temporary tables
     some_instant: ClassVar[str] = "TIMESTAMP '2020-01-01 00:00:00'"  # a literal, for statements that are not run
 
@@ -237,10 +240,6 @@ class Engine(ABC):
         """
         values = sa.values(*(sa.column(column, kind) for column, kind in columns.items()), name=name)
         return values.data(list(rows))
-
-    has_bits: ClassVar[bool] = True
-    indexes_days: ClassVar[bool] = False
-    keeps_rollup: ClassVar[bool] = False  # whether a schema of ours can be written in transactions
 
     def bits_united(self, bits: Expr) -> Expr:
         """The aggregate that unites sets of bits, each a whole number of 64 bits; nulls count as nothing."""

@@ -16,7 +16,7 @@ from pql.warehouse.days import rolled_day, whole
 from pql.warehouse.engines import Column, Engine, Expr, Kind
 from pql.warehouse.happenings import ID_COLUMNS, Reader, Usable
 from pql.warehouse.relations import Rows
-from pql.warehouse.slices import Facts
+from pql.warehouse.slices import Facts, total
 from pql.warehouse.source import Source
 
 # Sums of this many remainders stay far within 64 bits.
@@ -48,7 +48,7 @@ def survey_days(
     columns: Mapping[str, Expr] = {
         "row_count": sa.func.count(),
         "newest": whole(0) if arrived is None else _newest(engine, dated.c.extra, arrived.kind),
-        "mark": _total(dated.c.extra) if arrived is None else whole(0),
+        "mark": total(dated.c.extra) if arrived is None else whole(0),
         "last_at": sa.func.max(dated.c.at_micros),
     }
     named = [expr.label(name) for name, expr in columns.items()]
@@ -81,10 +81,6 @@ def _written(expr: Expr) -> Expr:
     # A truth is no text on every engine.
     plain = sa.case((expr, whole(1)), else_=whole(0)) if isinstance(expr.type, sa.Boolean) else expr
     return sa.func.coalesce(sa.cast(plain, sa.Text), sa.literal_column("''"))
-
-
-def _total(value: Expr) -> Expr:
-    return sa.cast(sa.func.coalesce(sa.func.sum(value), whole(0)), sa.BigInteger)
 
 
 @dataclass(frozen=True, slots=True)

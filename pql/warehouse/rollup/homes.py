@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,8 +19,6 @@ from pql.warehouse.engines.duckdb import OPTIONS, DuckDB
 from pql.warehouse.rollup.tables import Tables
 from pql.warehouse.source import Source
 
-WHAT = "the rollup"
-
 
 class Home(ABC):
     """The database that holds the rollup.
@@ -36,7 +33,6 @@ class Home(ABC):
     def __init__(self, source: Source, settings: RollupSettings) -> None:
         self.source = source
         self.tables = Tables(settings.schema)
-        self._put: list[str] = []
 
     @abstractmethod
     def open(self) -> None:
@@ -282,8 +278,3 @@ def home_of(source: Source, settings: RollupSettings) -> Home:
             f"rollup ({keepers} can); write 'local'"
         )
     return HOMES[settings.home](source, settings)
-
-
-def local_path(folder: Path, settings: RollupSettings) -> Path:
-    """The file of a local rollup."""
-    return folder / settings.path

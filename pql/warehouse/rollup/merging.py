@@ -23,7 +23,7 @@ from pql.warehouse.engines import Expr
 from pql.warehouse.measuring import Floats, Grid, Task, scattered
 from pql.warehouse.rollup.columns import Family, Layout, Stored
 from pql.warehouse.rollup.homes import Home
-from pql.warehouse.slices import MICRO, PAUSE_MICROS
+from pql.warehouse.slices import MICRO, PAUSE_MICROS, total
 
 # Tails have day numbers below all days.
 TAILS = -(10**6)
@@ -201,23 +201,23 @@ class Merging:
         first = rows.c[column.physical()[0]]
         match source.partial.aggregate:
             case Aggregate.COUNT | Aggregate.ACTIVE:
-                return {label: _total(sa.case((inside, first)))}
+                return {label: total(sa.case((inside, first)))}
             case Aggregate.DAYS if self._one_a_day(column, level):
                 return {label: sa.func.count(sa.case((inside & (first > 0), whole(1))))}
             case Aggregate.DAYS:
                 return {label: sa.func.count(sa.distinct(sa.case((inside & (first > 0), calendar.c.real_day))))}
             case Aggregate.DAY_SUM:
-                return {label: _total(sa.case((inside, first * calendar.c.real_day)))}
+                return {label: total(sa.case((inside, first * calendar.c.real_day)))}
             case Aggregate.HALVED:
                 weight = calendar.c[days.weights[float(source.partial.half_life_days or 1)]]
-                return {label: _total(sa.case((inside, first * weight)))}
+                return {label: total(sa.case((inside, first * weight)))}
             case Aggregate.FIRST:
                 return {label: sa.func.min(sa.case((inside, first)))}
             case Aggregate.LAST:
                 return {label: sa.func.max(sa.case((inside, first)))}
             case Aggregate.SUM:
                 parts = zip((label, f"{label}_micro"), column.physical(), strict=True)
-                return {name: _total(sa.case((inside, rows.c[part]))) for name, part in parts}
+                return {name: total(sa.case((inside, rows.c[part]))) for name, part in parts}
             case Aggregate.DISTINCT:
                 united = [
                     sa.func.coalesce(self.home.engine.bits_united(sa.case((inside, rows.c[word]))), whole(0))
@@ -261,7 +261,7 @@ class Merging:
         ).select_from(early.join(late, same & near))
         crossed = gaps.subquery("gaps")
         inside = calendar.c[days.rules[source.span]] == 1
-        frame = self._grouped(level, crossed, calendar, [_total(sa.case((inside, crossed.c.gap))).label(label)])
+        frame = self._grouped(level, crossed, calendar, [total(sa.case((inside, crossed.c.gap))).label(label)])
         return scattered(frame, {source: label}, grid)[label]
 
     def _firsts(
@@ -324,7 +324,3 @@ class Merging:
             key = account
         wanted = self.keys.get(level)
         return joined, key, where if wanted is None else [*where, key.in_(list(wanted))]
-
-
-def _total(value: Expr) -> Expr:
-    return sa.cast(sa.func.coalesce(sa.func.sum(value), whole(0)), sa.BigInteger)

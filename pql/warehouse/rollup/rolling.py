@@ -13,7 +13,7 @@ from pql.domain.partials import Level
 from pql.warehouse.days import day_number, whole
 from pql.warehouse.engines import Engine, Expr
 from pql.warehouse.rollup.columns import BITS_A_WORD, WORDS, Family, Stored
-from pql.warehouse.slices import PAUSE_MICROS, Facts, flag
+from pql.warehouse.slices import PAUSE_MICROS, Facts, flag, total, when
 
 # The numbers of a column's values, by column.
 Dictionary: TypeAlias = Mapping[str, Mapping[str, int]]
@@ -147,26 +147,25 @@ class Batch:
         passes, name = flag(rows, self.facts, column.where), column.name
         match column.family:
             case Family.ROWS:
-                return {name: sa.func.count(_when(passes, whole(1)))}
+                return {name: sa.func.count(when(passes, whole(1)))}
             case Family.FIRST:
-                return {name: sa.func.min(_when(passes, rows.c.at_micros))}
+                return {name: sa.func.min(when(passes, rows.c.at_micros))}
             case Family.LAST:
-                return {name: sa.func.max(_when(passes, rows.c.at_micros))}
+                return {name: sa.func.max(when(passes, rows.c.at_micros))}
             case Family.SUM:
                 label = self.facts.sums[str(column.of)]
                 parts = (label, f"{label}_micro")
                 return {
-                    made: _total(_when(passes, rows.c[part]))
-                    for made, part in zip(column.physical(), parts, strict=True)
+                    made: total(when(passes, rows.c[part])) for made, part in zip(column.physical(), parts, strict=True)
                 }
             case Family.ACTIVE:
                 gap = rows.c[self._gap(column.where)]
                 counted = (gap <= PAUSE_MICROS) if passes is None else passes & (gap <= PAUSE_MICROS)
-                return {name: _total(sa.case((counted & rows.c.user_id.is_not(None), gap)))}
+                return {name: total(sa.case((counted & rows.c.user_id.is_not(None), gap)))}
             case _:
                 text = self.facts.texts[str(column.of)]
                 return {
-                    made: self.engine.bits_united(_when(passes, rows.c[f"{text}_bit_{word}"]))
+                    made: self.engine.bits_united(when(passes, rows.c[f"{text}_bit_{word}"]))
                     for word, made in enumerate(column.physical())
                 }
 
@@ -181,11 +180,3 @@ def _key(rows: Any, grain: Level) -> Mapping[str, sa.Label[Any]]:
 
 
 _EMPTY: Expr = sa.literal_column("''", sa.Text)
-
-
-def _when(passes: Expr | None, value: Expr) -> Expr:
-    return value if passes is None else sa.case((passes, value))
-
-
-def _total(value: Expr) -> Expr:
-    return sa.cast(sa.func.coalesce(sa.func.sum(value), whole(0)), sa.BigInteger)
