@@ -1,10 +1,11 @@
 """The calendar's days in SQL: numbers from values of ours, whatever an engine believes of time zones."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from pql.domain.calendar import DAY_MICROS, Calendar
+from pql.domain.calendar import DAY_MICROS, Calendar, to_micros
 from pql.warehouse.engines import Engine, Expr
 
 _SHIFT_DAYS = 1_000_000
@@ -50,3 +51,9 @@ def day_number(engine: Engine, calendar: Calendar, at: Expr, start: datetime | N
     # Shifted, so that nothing is negative: engines differ on what is left of a division below zero.
     shifted = at + offset + whole(_SHIFT_DAYS * DAY_MICROS)
     return engine.divided(shifted, DAY_MICROS) - whole(_SHIFT_DAYS)
+
+
+def inside(at: Expr, start: datetime | None, end: datetime) -> Sequence[Expr]:
+    """Conditions on microseconds since 1970 that keep just [start, end); without a start, all before the end."""
+    before = at < to_micros(end)
+    return [before] if start is None else [before, at >= to_micros(start)]

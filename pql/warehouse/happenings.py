@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
-from pql.domain.calendar import Calendar, to_micros
+from pql.domain.calendar import Calendar
 from pql.domain.partials import Relation as Happening
-from pql.warehouse.days import day_number
+from pql.warehouse.days import day_number, inside
 from pql.warehouse.engines import Engine, Expr, Kind
 from pql.warehouse.relations import Relation, Rows
 from pql.warehouse.source import Source
@@ -121,6 +121,10 @@ class Surveyor:
         engine = self.relation.engine
         return [] if self.end is None else engine.within(rows.column("occurred_at"), self.start, self.end)
 
+    def _inside(self, at: Expr) -> Sequence[Expr]:
+        """What `_within` lets through beside them does not count: its days may be numbered by another offset."""
+        return [] if self.end is None else inside(at, self.start, self.end)
+
     def _day(self, at: Expr) -> Expr:
         return day_number(self.relation.engine, self.calendar, at, self.start, self.end)
 
@@ -143,7 +147,8 @@ class Surveyor:
         labelled = [rows.clean(self._id_column).expr.label("id"), at.label("at_micros")]
         ids = sa.select(*labelled).where(*self._within(rows)).subquery()
         id_text, many = ids.c.id, sa.func.count()
-        select = sa.select(id_text.label(self._id_column), many.label("n")).where(id_text.is_not(None))
+        select = sa.select(id_text.label(self._id_column), many.label("n"))
+        select = select.where(id_text.is_not(None), *self._inside(ids.c.at_micros))
         select = select.group_by(id_text, self._day(ids.c.at_micros)).having(many > 1)
         hashed = engine.hashed(id_text)
         if hashed is id_text:
@@ -164,7 +169,7 @@ class Surveyor:
         )
         columns = list(rows.subquery.c)
         doubled = sa.select(*columns, number.label("pql_number")).where(
-            id_text.in_(sa.select(twice.c[self._id_column])), *self._within(rows)
+            id_text.in_(sa.select(twice.c[self._id_column])), *self._within(rows), *self._inside(at)
         )
         numbered = doubled.subquery()
         select = sa.select(*(numbered.c[column.name] for column in columns)).where(numbered.c.pql_number == 1)
@@ -230,8 +235,7 @@ class Usable:
         cleaned = cleaned.where(*engine.within(occurred, start, end), *([] if where is None else [where(rows)]))
         inner = cleaned.subquery()
         found = (self._attributed(inner) if attributed else _named(inner)).subquery()
-        select = sa.select(*found.c).where(found.c.at_micros < to_micros(end))
-        return select if start is None else select.where(found.c.at_micros >= to_micros(start))
+        return sa.select(*found.c).where(*inside(found.c.at_micros, start, end))
 
     def _once(self, rows: Rows) -> Rows:
         """The rows with each id once."""

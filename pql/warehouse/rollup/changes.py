@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import Calendar, to_micros
 from pql.domain.partials import Relation as Happening
-from pql.warehouse.days import rolled_day, whole
+from pql.warehouse.days import inside, rolled_day, whole
 from pql.warehouse.engines import Column, Engine, Expr, Kind
 from pql.warehouse.happenings import ID_COLUMNS, Reader, Usable
 from pql.warehouse.relations import Rows
@@ -41,10 +41,8 @@ def survey_days(
     extra = _mark(engine, usable.happening, rows, facts.readers(engine).values()) if arrived is None else arrived.expr
     labelled = [engine.micros(occurred).label("at_micros"), extra.label("extra")]
     inner = sa.select(*labelled).where(*engine.within(occurred, start, end)).subquery()
-    bounds = [inner.c.at_micros < to_micros(end)]
-    bounds += [] if start is None else [inner.c.at_micros >= to_micros(start)]
     day = rolled_day(engine, calendar, inner.c.at_micros, start, end)
-    dated = sa.select(*inner.c, day.label("day")).where(*bounds).subquery()
+    dated = sa.select(*inner.c, day.label("day")).where(*inside(inner.c.at_micros, start, end)).subquery()
     columns: Mapping[str, Expr] = {
         "row_count": sa.func.count(),
         "newest": whole(0) if arrived is None else _newest(engine, dated.c.extra, arrived.kind),

@@ -247,12 +247,17 @@ def compare(frame: pd.DataFrame, plan: Plan, groups: Sequence[Usage], asked: Seq
 
 
 def names_within(seconds: float) -> Iterator[str]:
-    """Names of cases until the time is up; `PQL_TEST_SECONDS` gives more, `PQL_TEST_CASES` names those to run."""
+    """Names of cases until the time is up, the same each time.
+
+    `PQL_TEST_SECONDS` gives more time, `PQL_TEST_SEED=random` other cases, `PQL_TEST_CASES` names those to run.
+    """
     if named := os.environ.get("PQL_TEST_CASES"):
         yield from named.split(",")
         return
     until = time.monotonic() + float(os.environ.get("PQL_TEST_SECONDS", seconds))
-    seed, number = random.SystemRandom().randrange(10**6), 0
+    seed, number = os.environ.get("PQL_TEST_SEED", "case"), 0
+    if seed == "random":
+        seed = str(random.SystemRandom().randrange(10**6))
     while time.monotonic() < until:
         yield f"{seed}-{number}"
         number += 1

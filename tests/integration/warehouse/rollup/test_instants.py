@@ -1,7 +1,7 @@
 """Many instants in one call, and days split in any way: the same numbers."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -96,3 +96,18 @@ def test_a_measure_of_users_is_merged_from_their_own_days(scene: Scene) -> None:
     scene.fill(a_month())
     scene.refresh()
     scene.assert_right(NOON, NOON - 5 * HOUR, NOON - DAY)
+
+
+def test_an_id_is_compared_within_its_own_day_where_the_clock_skips_midnight(either: Scene) -> None:
+    """An instant half an hour into a day of which 00:00 to 01:00 is missing; the rows before it are of another day."""
+    either.zone = "America/Sao_Paulo"
+    start = datetime(2018, 11, 4, 3, tzinfo=UTC)
+    either.accounts = [dict(account) | {"created_at": start - 99 * DAY} for account in either.accounts]
+    assert either.calendar.start_of(either.calendar.day_of(start)) == start
+    early, late = (
+        dict(event(at, account, "u1")) | {"event_id": "e1"}
+        for at, account in ((start - 31 * MINUTE, "a2"), (start, "a1"))
+    )
+    either.fill([early, late, event(start + 8 * HOUR, "a1", "u2")])
+    either.refresh(start + DAY)
+    either.assert_right(start + 30 * MINUTE, start + DAY)

@@ -10,7 +10,7 @@ FROM (SELECT nullif(pql_events.`event_id`, '') AS id, unix_micros(pql_events.`oc
 FROM (SELECT * FROM events
 ) AS pql_events 
 WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1711962000000000) AS TIMESTAMP)) AS anon_1 
-WHERE anon_1.id IS NOT NULL AND xxhash64(anon_1.id) IN (SELECT xxhash64(anon_1.id) AS xxhash64_1 
+WHERE anon_1.id IS NOT NULL AND anon_1.at_micros < 1712102400000000 AND anon_1.at_micros >= 1712048400000000 AND xxhash64(anon_1.id) IN (SELECT xxhash64(anon_1.id) AS xxhash64_1 
 FROM (SELECT nullif(pql_events.`event_id`, '') AS id, unix_micros(pql_events.`occurred_at`) AS at_micros 
 FROM (SELECT * FROM events
 ) AS pql_events 

@@ -9,7 +9,7 @@ FROM (SELECT nullif(pql_events.`event_id` COLLATE utf8mb4_bin, '') AS id, timest
 FROM (SELECT * FROM events
 ) AS pql_events 
 WHERE pql_events.`occurred_at` < '2024-04-04 00:00:00+00:00' AND pql_events.`occurred_at` >= '2024-04-01 09:00:00+00:00') AS anon_1 
-WHERE anon_1.id IS NOT NULL GROUP BY anon_1.id, (anon_1.at_micros + 19800000000 + 86400000000000000) DIV 86400000000 - 1000000 
+WHERE anon_1.id IS NOT NULL AND anon_1.at_micros < 1712102400000000 AND anon_1.at_micros >= 1712048400000000 GROUP BY anon_1.id, (anon_1.at_micros + 19800000000 + 86400000000000000) DIV 86400000000 - 1000000 
 HAVING count(*) > 1;
 
 SELECT CAST(coalesce(sum(pql_twice_events.n - 1), 0) AS SIGNED INTEGER) AS repeats 

@@ -9,7 +9,7 @@ FROM (SELECT nullif(pql_events."event_id", '') AS id, datediff(microsecond, TIME
 FROM (SELECT * FROM events
 ) AS pql_events 
 WHERE pql_events."occurred_at" < '2024-04-04 00:00:00+00:00' AND pql_events."occurred_at" >= '2024-04-01 09:00:00+00:00') AS anon_1 
-WHERE anon_1.id IS NOT NULL AND farmfingerprint64(anon_1.id) IN (SELECT farmfingerprint64(anon_1.id) AS farmfingerprint64_1 
+WHERE anon_1.id IS NOT NULL AND anon_1.at_micros < 1712102400000000 AND anon_1.at_micros >= 1712048400000000 AND farmfingerprint64(anon_1.id) IN (SELECT farmfingerprint64(anon_1.id) AS farmfingerprint64_1 
 FROM (SELECT nullif(pql_events."event_id", '') AS id, datediff(microsecond, TIMESTAMP '1970-01-01 00:00:00', CAST(pql_events."occurred_at" AS TIMESTAMP WITHOUT TIME ZONE)) AS at_micros 
 FROM (SELECT * FROM events
 ) AS pql_events 

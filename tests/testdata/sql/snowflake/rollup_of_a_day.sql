@@ -9,7 +9,7 @@ FROM (SELECT nullif(pql_events."event_id", '') AS id, date_part('epoch_microseco
 FROM (SELECT * FROM events
 ) AS pql_events 
 WHERE pql_events."occurred_at" < '2024-04-04 00:00:00.000000+00:00' AND pql_events."occurred_at" >= '2024-04-01 09:00:00.000000+00:00') AS anon_1 
-WHERE anon_1.id IS NOT NULL AND hash(anon_1.id) IN (SELECT hash(anon_1.id) AS hash_1 
+WHERE anon_1.id IS NOT NULL AND anon_1.at_micros < 1712102400000000 AND anon_1.at_micros >= 1712048400000000 AND hash(anon_1.id) IN (SELECT hash(anon_1.id) AS hash_1 
 FROM (SELECT nullif(pql_events."event_id", '') AS id, date_part('epoch_microsecond', pql_events."occurred_at") AS at_micros 
 FROM (SELECT * FROM events
 ) AS pql_events 
