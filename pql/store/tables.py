@@ -285,8 +285,11 @@ outbox = sa.Table(
     _maybe("sent_at"),
     _text("reference"),
     _text("last_error"),
+    _text("reply_to"),  # the delivery_id of the message in whose thread it goes; "" for none
+    _text("fallback_of"),  # the delivery_id of the message that could not be delivered, in whose place this one goes
     sa.UniqueConstraint("step_key", "recipient", "channel"),
     sa.Index("ix_outbox_created_at", "created_at"),
+    sa.Index("ix_outbox_thread", "lead_id", "recipient", "channel", "seq"),
 )
 _WAITING = sa.text("status = 'waiting'")
 sa.Index("ix_outbox_due", outbox.c.due_at, outbox.c.seq, sqlite_where=_WAITING, postgresql_where=_WAITING)
@@ -310,6 +313,138 @@ deliveries = sa.Table(
     _text("error"),
     sa.Column("seconds", sa.Float(53)),
     sa.Index("ix_deliveries_delivery_id", "delivery_id"),
+)
+
+# Whoever adds a row here may tell; so two runs at once cannot tell the same to two reps.
+told_steps = sa.Table(
+    "told_steps",
+    metadata,
+    _text("step_key", primary_key=True),
+    _text("run_id"),
+    _instant("at"),
+)
+
+# What waits for its hour, its rep's next day or the end of a gathering, and is decided anew then.
+held = sa.Table(
+    "held",
+    metadata,
+    _text("step_key", primary_key=True),
+    _text("lead_id"),
+    _text("recipient"),
+    _text("subject"),
+    _text("topic"),
+    _text("urgency"),
+    _text("why"),
+    _instant("happened_at"),
+    _instant("held_at"),
+    _instant("due_at"),
+    _maybe("decided_at"),
+    _text("status", "waiting"),  # waiting, sent, dropped, digest
+    _json("about"),  # what its message is made of: an occurrence, a check-in, a drop in use
+    _text("run_id"),
+)
+sa.Index("ix_held_due_at", held.c.due_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
+sa.Index("ix_held_recipient", held.c.recipient, held.c.status)
+
+timers = sa.Table(
+    "timers",
+    metadata,
+    _text("moment", primary_key=True),
+    _text("lead_id", primary_key=True),
+    _text("key", primary_key=True),
+    _text("user_id"),
+    _instant("set_at"),
+    _instant("due_at"),
+    _maybe("ended_at"),
+    _text("status", "waiting"),  # waiting, fired, cancelled
+    _text("feature"),
+    _json("about"),
+    _text("run_id"),
+)
+sa.Index("ix_timers_due_at", timers.c.due_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
+sa.Index("ix_timers_lead_id", timers.c.lead_id, timers.c.moment)
+
+# --- people -----------------------------------------------------------------------------------------------------
+
+mutes = sa.Table(
+    "mutes",
+    metadata,
+    _counter("seq"),
+    _text("lead_id"),  # these three: what it names, all of which must be so; "" for any
+    _text("recipient"),
+    _text("topic"),  # a signal's or a moment's name
+    _text("by"),
+    _text("reason"),
+    _instant("at"),
+    _instant("until"),
+    _maybe("ended_at"),  # taken back before its end
+    sa.Index("ix_mutes_until", "until"),
+)
+
+absences = sa.Table(
+    "absences",
+    metadata,
+    _counter("seq"),
+    _text("email"),
+    _instant("since"),
+    _instant("until"),
+    _text("by"),
+    _instant("at"),
+    _maybe("ended_at"),  # came back before its end
+    sa.Index("ix_absences_email", "email", "until"),
+)
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    _text("pool", primary_key=True),  # the node of the routing tree
+    _text("email", primary_key=True),
+    _number("taken"),  # turns had, or let pass while absent
+    _instant("last_at"),
+)
+
+# --- several processes, channels and sources --------------------------------------------------------------------
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    _text("name", primary_key=True),
+    _text("holder"),
+    sa.Column("fence", sa.BigInteger, nullable=False),  # grows with each new holder
+    _instant("since"),
+    _instant("expires_at"),
+)
+
+paces = sa.Table(
+    "paces",
+    metadata,
+    _text("place", primary_key=True),  # a channel and an address, or a channel alone
+    _instant("free_at"),
+)
+
+# What the operator was told: once while it lasts, and again when it is over.
+notices = sa.Table(
+    "notices",
+    metadata,
+    _text("key", primary_key=True),  # "slack:#sales:not_in_channel", "source:events:stale"
+    _text("words"),
+    _text("cure"),
+    _instant("first_at"),
+    _instant("last_at"),
+    _whole("times"),
+    _maybe("told_at"),
+    _maybe("ended_at"),
+)
+
+source_checks = sa.Table(
+    "source_checks",
+    metadata,
+    _text("relation", primary_key=True),
+    sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
+    _maybe("newest_at"),
+    sa.Column("row_count", sa.BigInteger, nullable=False, server_default="0"),
+    _json("shares"),  # of nulls, by column
+    _text("verdict"),  # "" where all is well; else stale, fewer, more, nulls
 )
 
 # --- what was known when, and settings --------------------------------------------------------------------------
