@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import to_micros
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
-from pql.store import episodes, leads, outbox, runs, statements, validity
+from pql.store import episodes, held, leads, outbox, runs, statements, told, validity
 from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, RunResults
 from pql.store.tables import decisions, occurrences
 from pql.store.values import clean, dumps, micros
@@ -29,8 +29,11 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     episodes.open_(connection, run, results.opened)
     episodes.write_conversions(connection, run, results.conversions)
     episodes.write_check_ins(connection, results.check_ins)
-    _write_decisions(connection, run, results.decisions)
-    enqueued = outbox.enqueue(connection, run, results.outbox, now)
+    messages, decided = told.claim(connection, run, results.outbox, results.decisions)
+    _write_decisions(connection, run, decided)
+    held.write(connection, run, results.held)
+    held.settle(connection, results.settled, now)
+    enqueued = outbox.enqueue(connection, run, messages, now)
     committed = Committed(
         leads_written=len(written.changed) if written else 0,
         leads_gone=len(written.gone) if written else 0,
@@ -39,7 +42,7 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
         closed=closed,
         closed_before=len(results.closed) - closed,
         occurrences=_write_occurrences(connection, run, results.occurrences),
-        decisions=len(results.decisions),
+        decisions=len(decided),
         enqueued=enqueued,
         enqueued_before=len(results.outbox) - enqueued,
         validity_changes=sum(
@@ -109,12 +112,12 @@ def _write_decisions(connection: sa.Connection, run: Run, records: Sequence[Deci
     replaced["times"] = decisions.c.times + 1
     key = ["step_key", "recipient", "channel", "outcome", "why"]
     statements.upsert(connection, decisions, rows, key=key, replaced=replaced)
-    told = [
+    qualified = [
         (record.lead_id, to_micros(record.at))
         for record in records
         if record.outcome == "sent" and record.subject is Subject.QUALIFICATION
     ]
-    episodes.tell(connection, told)
+    episodes.tell(connection, qualified)
 
 
 def _decision(run: Run, record: DecisionRecord) -> dict[str, object]:

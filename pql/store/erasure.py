@@ -8,11 +8,23 @@ import sqlalchemy as sa
 
 from pql.errors import StateError
 from pql.store.records import Erased
-from pql.store.tables import decisions, deliveries, leads, occurrences, outbox, outcomes, qualifications, validity
+from pql.store.tables import (
+    decisions,
+    deliveries,
+    held,
+    leads,
+    mutes,
+    occurrences,
+    outbox,
+    outcomes,
+    qualifications,
+    timers,
+    validity,
+)
 from pql.store.values import dumps, loads
 
 ERASED = "[erased]"
-_JSON = {"attributes", "payload", "evidence", "known", "verdict_texts"}
+_JSON = {"attributes", "payload", "evidence", "known", "verdict_texts", "about"}
 # By table: the texts in which a lead's person may stand. Reps are not erased: who decided
 # what (recipients, holders, addresses) is kept.
 _PLACES: tuple[tuple[sa.Table, tuple[str, ...]], ...] = (
@@ -24,6 +36,9 @@ _PLACES: tuple[tuple[sa.Table, tuple[str, ...]], ...] = (
     (outbox, ("payload", "last_error")),
     (deliveries, ("error",)),
     (validity, ("known",)),
+    (held, ("about",)),
+    (timers, ("user_id", "about")),
+    (mutes, ("reason",)),
 )
 
 

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
 from pql.domain.durations import Duration
-from pql.domain.messages import Outgoing
+from pql.domain.messages import Outgoing, Subject
 from pql.store import statements
-from pql.store.records import Leased, OutboxRecord, Run
+from pql.store.records import Leased, OutboxRecord, Run, ThreadRoot
 from pql.store.settings import PAUSED
 from pql.store.tables import deliveries, outbox, settings
-from pql.store.values import clean, dumps, instant, loads, micros
+from pql.store.values import chunks, clean, dumps, instant, loads, micros
 
 
 def enqueue(connection: sa.Connection, run: Run, records: Sequence[OutboxRecord], now: datetime) -> int:
@@ -38,6 +38,7 @@ def enqueue(connection: sa.Connection, run: Run, records: Sequence[OutboxRecord]
             "due_at": to_micros(record.due_at),
             "valid_until": micros(record.valid_until),
             "status": "shadow" if record.shadow else "waiting",
+            "reply_to": record.reply_to,
         }
         for record in records
     ]
@@ -211,3 +212,22 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     found |= {row[0]: row[1] for row in connection.execute(by_status)}
     doubtful = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.ambiguous == sa.true())
     return {**found, "ambiguous": connection.scalar(doubtful) or 0}
+
+
+def threads(connection: sa.Connection, lead_ids: Collection[str], since: datetime) -> list[ThreadRoot]:
+    """The newest message of each lead, recipient, channel and address that opened a thread since an instant."""
+    place = (outbox.c.lead_id, outbox.c.recipient, outbox.c.channel, outbox.c.address)
+    opened = (
+        outbox.c.reply_to == "",
+        outbox.c.status.in_(["waiting", "sent"]),
+        outbox.c.subject.in_([Subject.QUALIFICATION.value, Subject.MOMENT.value]),
+        outbox.c.created_at >= to_micros(since),
+    )
+    found: list[ThreadRoot] = []
+    for chunk in chunks(sorted(set(lead_ids)), 2_000):
+        newest = sa.select(sa.func.max(outbox.c.seq)).where(outbox.c.lead_id.in_(chunk), *opened).group_by(*place)
+        rows = connection.execute(
+            sa.select(*place, outbox.c.delivery_id, outbox.c.created_at).where(outbox.c.seq.in_(newest))
+        )
+        found += [ThreadRoot(**{**row._asdict(), "created_at": from_micros(row.created_at)}) for row in rows]
+    return found

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
 from pql.store.records import Attempt, Notification, StoredDecision
-from pql.store.tables import decisions, deliveries, occurrences, outbox, qualifications
+from pql.store.tables import decisions, deliveries, occurrences, outbox, qualifications, told_steps
 from pql.store.values import chunks, clean, framed, instant, loads
 
 _TOLD = decisions.c.outcome == "sent"
@@ -31,7 +31,7 @@ def told_keys(connection: sa.Connection, step_keys: Collection[str]) -> set[str]
     """Those of the steps that were told."""
     told: set[str] = set()
     for chunk in chunks(set(step_keys), 2_000):
-        told |= set(connection.scalars(sa.select(decisions.c.step_key).where(_TOLD, decisions.c.step_key.in_(chunk))))
+        told |= set(connection.scalars(sa.select(told_steps.c.step_key).where(told_steps.c.step_key.in_(chunk))))
     return told
 
 
@@ -151,6 +151,8 @@ def _notification(row: sa.Row[*tuple[Any, ...]]) -> Notification:
         sent_at=instant(row.sent_at),
         reference=row.reference,
         last_error=row.last_error,
+        reply_to=row.reply_to,
+        fallback_of=row.fallback_of,
     )
 
 

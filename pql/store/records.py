@@ -20,6 +20,7 @@ EpisodeStatus: TypeAlias = Literal["open", "claimed", "accepted", "rejected", "c
 LIVE: tuple[EpisodeStatus, ...] = ("open", "claimed", "accepted")
 DecisionOutcome: TypeAlias = Literal["sent", "held", "withheld"]
 OutcomeKind: TypeAlias = Literal["claim", "snooze", "accept", "reject", "won", "lost"]
+HeldStatus: TypeAlias = Literal["waiting", "sent", "digest", "dropped"]
 OutboxStatus: TypeAlias = Literal["waiting", "sent", "failed", "expired", "shadow"]
 
 
@@ -153,6 +154,8 @@ class OutboxRecord:
         valid_until: Not sent from then on; None: for ever.
         lead_id: "" for a summary of many.
         shadow: It is kept to be shown and is never sent: `delivery.mode` was off.
+        reply_to: The `delivery_id` of the message in whose thread it goes; "" for none.
+        steps: Everything that it tells of, where that is more than `step_key`: moments that were gathered.
     """
 
     step_key: str
@@ -165,11 +168,56 @@ class OutboxRecord:
     due_at: datetime
     valid_until: datetime | None = None
     shadow: bool = False
+    reply_to: str = ""
+    steps: tuple[str, ...] = ()
+
+    @property
+    def all_steps(self) -> tuple[str, ...]:
+        """Everything that it tells of."""
+        return tuple(dict.fromkeys((self.step_key, *self.steps)))
 
     @property
     def delivery_id(self) -> str:
         """The message's id."""
         return delivery_id(self.step_key, self.recipient, self.channel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRecord:
+    """A candidate that waits outside the outbox and is decided anew when it is due. One for each step key.
+
+    Args:
+        why: The code of the reason (`Why.name`).
+        happened_at: When it became true.
+        held_at: When it was held first.
+        due_at: When it is decided anew.
+        about: JSON-able; what its message is made of.
+    """
+
+    step_key: str
+    lead_id: str
+    recipient: str
+    subject: str
+    topic: str
+    urgency: str
+    why: str
+    happened_at: datetime
+    held_at: datetime
+    due_at: datetime
+    about: Mapping[str, object] = field(default_factory=dict)
+    status: HeldStatus = "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRoot:
+    """The message under which news of a lead goes, for a rep in a channel at an address."""
+
+    lead_id: str
+    recipient: str
+    channel: str
+    address: str
+    delivery_id: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +262,8 @@ class RunResults:
         validity: By entity ("account", "allowance", ...): index the entity's id, one column a name; what is known
             now, of all entities. What is null, and ids and names that are absent, end at `as_of`.
         counts: What the run wants to remember of itself; the store adds its own (`Committed`).
+        held: Candidates that wait, and are decided anew when they are due.
+        settled: What became of candidates that waited, by step key.
     """
 
     definitions_hash: str
@@ -230,6 +280,8 @@ class RunResults:
     check_ins: Sequence[CheckInRecord] = ()
     validity: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     counts: Mapping[str, int | float | str] = field(default_factory=dict)
+    held: Sequence[HeldRecord] = ()
+    settled: Mapping[str, HeldStatus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,6 +506,8 @@ class Notification:
     sent_at: datetime | None
     reference: str
     last_error: str
+    reply_to: str = ""
+    fallback_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,22 @@ from threading import Event, Thread
 import pandas as pd
 
 from pql.domain.durations import Duration
+from pql.domain.mutes import Mute
 from pql.errors import StateError
-from pql.store import commit, episodes, erasure, leads, outbox, outcomes, reading, runs, settings, validity
+from pql.store import (
+    commit,
+    episodes,
+    erasure,
+    held,
+    leads,
+    mutes,
+    outbox,
+    outcomes,
+    reading,
+    runs,
+    settings,
+    validity,
+)
 from pql.store.engine import Database
 from pql.store.records import (
     Attempt,
@@ -17,6 +31,8 @@ from pql.store.records import (
     Episode,
     Erased,
     Found,
+    HeldRecord,
+    HeldStatus,
     LeadRecord,
     Leased,
     Notification,
@@ -29,6 +45,7 @@ from pql.store.records import (
     RunResults,
     ScoreRecord,
     StoredDecision,
+    ThreadRoot,
 )
 from pql.store.values import clean, micros
 
@@ -285,6 +302,35 @@ class Store:
         """Every try to deliver a message, the oldest first."""
         with self._database.reads() as connection:
             return reading.attempts(connection, delivery_id)
+
+    def held(
+        self, *, due_before: datetime | None = None, recipient: str | None = None, status: HeldStatus | None = "waiting"
+    ) -> list[HeldRecord]:
+        """Candidates that wait outside the outbox (any status if None), the first due first."""
+        with self._database.reads() as connection:
+            return held.read(connection, due_before=due_before, recipient=recipient, status=status)
+
+    def threads(self, lead_ids: Collection[str], *, since: datetime) -> list[ThreadRoot]:
+        """The newest message that opened a thread, for each lead, recipient, channel and address."""
+        with self._database.reads() as connection:
+            return outbox.threads(connection, lead_ids, since)
+
+    # --- mutes --------------------------------------------------------------------------------------------------
+
+    def mute(self, mute: Mute) -> Mute:
+        """Keep a mute; returns it with its number."""
+        with self._database.writes() as connection:
+            return mutes.add(connection, mute)
+
+    def mutes(self, at: datetime) -> list[Mute]:
+        """The mutes that hold at an instant, the first to end first."""
+        with self._database.reads() as connection:
+            return mutes.active(connection, at)
+
+    def unmute(self, number: int, at: datetime) -> Mute | None:
+        """Take a mute back; what it held is decided anew at once. None: none with that number holds."""
+        with self._database.writes() as connection:
+            return mutes.end(connection, number, at)
 
     # --- customers ----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pql.domain.durations import Duration
 from pql.domain.evaluation import Evaluation, Verdicts
 from pql.domain.messages import Subject
 from pql.store import Store
-from pql.store.records import Committed, DecisionRecord, EpisodeOpened, OutboxRecord, RunResults
+from pql.store.records import Committed, DecisionRecord, EpisodeOpened, HeldRecord, OutboxRecord, RunResults
 from pql.store.tables import metadata
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -101,6 +101,12 @@ def decision(step: str, lead_id: str = "a", *, at: datetime = T0, **values: Any)
     given: dict[str, Any] = {"recipient": "mia@plotline.test", "channel": "slack", "outcome": "sent"}
     given |= {"subject": Subject.QUALIFICATION, "why": "FIRST_TIME", "words": "for the first time", **values}
     return DecisionRecord(step_key=step, lead_id=lead_id, at=at, **given)
+
+
+def held_back(step: str, lead_id: str = "a", *, at: datetime = T0, **values: Any) -> HeldRecord:
+    given: dict[str, Any] = {"recipient": "mia@plotline.test", "subject": Subject.MOMENT, "topic": "paywall"}
+    given |= {"urgency": "today", "why": "QUIET", "happened_at": at, "held_at": at, "due_at": at + HOUR, **values}
+    return HeldRecord(step_key=step, lead_id=lead_id, **given)
 
 
 def commit(store: Store, at: datetime = T0, *, job: str = "run", **results: Any) -> Committed:
