@@ -56,6 +56,7 @@ CODES: Mapping[str, Code] = {
     "C029": Code(title="Unknown stage"),
     "C030": Code(title="Unknown fit, grade or band"),
     "C031": Code(title="Channel without an address"),
+    "C032": Code(title="Unknown country of holidays"),
     # Names
     "C040": Code(title="Name used twice"),
     "C041": Code(title="Name differs from the file's"),

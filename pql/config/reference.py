@@ -11,7 +11,18 @@ from typing import Any, Literal, get_args, get_origin
 
 from pql.config.keys import NOTHING, Key, keys_of, kind_name, options, shapes_in, summary
 from pql.config.shapes import FILE_KINDS
-from pql.config.shapes.base import Email, Name, NotNegative, Positive, Ratio, Schedule, Shape, Zone
+from pql.config.shapes.base import (
+    Clock,
+    Email,
+    Holidays,
+    Name,
+    NotNegative,
+    Positive,
+    Ratio,
+    Schedule,
+    Shape,
+    Zone,
+)
 from pql.config.shapes.measures import PythonMeasure
 from pql.domain.conditions import OPERATORS, Condition, Where
 from pql.domain.durations import Duration
@@ -185,6 +196,8 @@ _ALIASES = (
     (Name, "[name](#name)"),
     (Email, "email address"),
     (Zone, "time zone"),
+    (Clock, "time of day"),
+    (Holidays, "country"),
     (Schedule, "[schedule](#schedule)"),
     (Ratio, "number, 0 to 1"),
     (NotNegative, "number, at least 0"),
@@ -195,7 +208,7 @@ _ALIASES = (
 def type_words(annotation: Any) -> str:
     """A type in words, as a person would say what to write."""
     for known, said in _ALIASES:
-        if annotation is known:
+        if annotation is known or annotation == known | None:
             return said
     words = [_option_words(option) for option in options(annotation)]
     kinds = {kind_name(option) for option in options(annotation) if isinstance(option, type)} - {""}

@@ -1,12 +1,14 @@
 """The rules for scores, episodes, stages, routes and customers, as the project's files set them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import time
 from enum import StrEnum
 
 from pql.domain.conditions import Condition
 from pql.domain.durations import Duration
 from pql.domain.measures.base import Measure
+from pql.domain.working_time import ALWAYS, WorkingTime
 
 FIT_GRADES = ("A", "B", "C", "D", "?")  # "?": too little is known (insufficient_data)
 BANDS = (1, 2, 3, 4)
@@ -91,18 +93,6 @@ class Stages:
     customer: tuple[str, ...] = ("customer",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rep:
-    """Somebody who is told about leads."""
-
-    email: str
-    name: str
-    team: str = ""
-    time_zone: str = "UTC"
-    slack_id: str = ""
-    active: bool = True
-
-
 class Channel(StrEnum):
     """The kinds of channel that the engine ships."""
 
@@ -110,6 +100,36 @@ class Channel(StrEnum):
     EMAIL = "email"
     FILE = "file"
     WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rep:
+    """Somebody who is told about leads.
+
+    Args:
+        time_zone: An IANA name.
+        working: When they work, in their own zone whatever it names; the rest is quiet.
+        channels: Where they want to be told: Slack, email or both; empty: as the routing says.
+        at_once: False: all but what is urgent goes to their digest.
+        capacity: The most open leads that they hold; None: any number.
+        digest_at: When their digest is due, on their own wall clock.
+    """
+
+    email: str
+    name: str
+    team: str = ""
+    time_zone: str = "UTC"
+    slack_id: str = ""
+    active: bool = True
+    working: WorkingTime = ALWAYS
+    channels: tuple[Channel, ...] = ()
+    at_once: bool = True
+    capacity: int | None = None
+    digest_at: time = time(8)
+
+    def __post_init__(self) -> None:
+        """Work is done in the rep's own zone."""
+        object.__setattr__(self, "working", replace(self.working, zone=self.time_zone))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +148,7 @@ class Routing:
 
     Args:
         channels: The channels by urgency of what is told ("now", "today", "digest").
+        working: The project's working time, for those who are told and are none of the reps.
     """
 
     reps: tuple[Rep, ...]
@@ -135,6 +156,7 @@ class Routing:
     fallback: str
     channels: Mapping[str, tuple[Channel, ...]]
     max_per_rep_a_day: int = 10
+    working: WorkingTime = ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

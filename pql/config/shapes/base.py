@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from pql.config.cron import check_cron
 from pql.domain.conditions import Condition
 from pql.domain.durations import Duration
+from pql.domain.working_time import holidays_fault
 
 
 class Shape(BaseModel):
@@ -52,6 +53,19 @@ def _zone(text: str) -> str:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise wrong("C028", f"'{text}' is no time zone", "a name like Europe/Berlin or UTC") from exc
+    return text
+
+
+def _clock(text: str) -> str:
+    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d|24:00", text):
+        raise wrong("C018", f"'{text}' is no time of day", "hours and minutes, like 09:00")
+    return text
+
+
+def _holidays(text: str) -> str:
+    message, hint = holidays_fault(text) if text else ("", "")
+    if message:
+        raise wrong("C032", message, hint)
     return text
 
 
@@ -113,6 +127,10 @@ Email: TypeAlias = Annotated[
     str, form(r"[^@\s]+@[^@\s]+", "an email address"), Field(json_schema_extra={"pattern": "^[^@\\s]+@[^@\\s]+$"})
 ]
 Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
+Clock: TypeAlias = Annotated[
+    str, AfterValidator(_clock), Field(json_schema_extra={"pattern": r"^(([01]?\d|2[0-3]):[0-5]\d|24:00)$"})
+]
+Holidays: TypeAlias = Annotated[str, AfterValidator(_holidays)]
 Schedule: TypeAlias = Annotated[str, AfterValidator(_schedule)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]

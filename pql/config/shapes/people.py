@@ -1,13 +1,31 @@
 """config/stages.yml, routing.yml and customers.yml: what a lead is called, who is told, how customers are followed."""
 
-from typing import Annotated
+from dataclasses import replace
+from datetime import time
+from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pql.config.shapes.base import Conditions, Email, Name, Ratio, Shape, Text, Zone, form, positive, unique, wrong
+from pql.config.shapes.base import (
+    Clock,
+    Conditions,
+    Email,
+    Holidays,
+    Name,
+    Ratio,
+    Shape,
+    Text,
+    Zone,
+    form,
+    positive,
+    unique,
+    wrong,
+)
 from pql.config.shapes.measures import MeasureIn
 from pql.domain.durations import Duration
 from pql.domain.rules import Channel, CheckIn, Customers, Rep, Routing, Stages, Territory
+from pql.domain.working_time import WorkingTime
 
 SlackChannel = Annotated[str, form(r"#[^\s#]+|[CG][A-Z0-9]{6,}|", "a Slack channel, like '#sales' or its id")]
 
@@ -34,18 +52,79 @@ class StagesFile(Shape):
         return Stages(rules=rules, otherwise=self.otherwise, customer=self.customer)
 
 
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class WorkingHoursIn(Shape):
+    """When people work; outside these hours it is quiet. A rep's own say only what differs from the project's."""
+
+    days: tuple[Day, ...] | None = Field(
+        default=None, min_length=1, description="The working days, `mon` to `sun`; Monday to Friday by default."
+    )
+    start: Clock | None = Field(default=None, description="When work begins; `09:00` by default.")
+    end: Clock | None = Field(
+        default=None,
+        description="When it ends, `18:00` by default; a time not after `start` is on the following day.",
+    )
+    holidays: Holidays | None = Field(
+        default=None,
+        description="Whose public holidays are kept: a country like `DE`, or a part like `DE-BE`; none by default.",
+    )
+
+    def build(self, project: WorkingTime) -> WorkingTime:
+        """The domain's value: what is not said here is as in the project's."""
+        order = [*Day]
+        return replace(
+            project,
+            days=frozenset(order.index(day) for day in self.days) if self.days else project.days,
+            start=clock_time(self.start) if self.start else project.start,
+            end=clock_time(self.end) if self.end else project.end,
+            holidays=project.holidays if self.holidays is None else self.holidays,
+        )
+
+
+def clock_time(text: str) -> time:
+    """A time of day as files write it; 24:00 is midnight."""
+    hours, minutes = text.split(":")
+    return time(int(hours) % 24, int(minutes))
+
+
 class RepIn(Shape):
     """Somebody who is told about leads."""
 
     email: Email = Field(description="The address; also how Slack finds the person.")
     name: Text = Field(description="The name.")
     team: str = Field(default="", description="The team.")
-    time_zone: Zone = Field(default="UTC", description="For quiet hours and the times in messages.")
+    time_zone: Zone = Field(default="UTC", description="For working hours and the times in messages.")
     slack_id: str = Field(default="", description="The Slack user id, where the address is another one there.")
     active: bool = Field(default=True, description="False: gets nothing, and is skipped in turns.")
+    working_hours: WorkingHoursIn = Field(
+        default_factory=WorkingHoursIn, description="Where they differ from the project's `working_hours`."
+    )
+    channels: tuple[Literal[Channel.SLACK, Channel.EMAIL], ...] = Field(
+        default=(), description="Where they want to be told: `slack`, `email` or both; else as `channels` says."
+    )
+    at_once: bool = Field(default=True, description="False: all but what is urgent (`now`) goes to their digest.")
+    capacity: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="The most open leads that they hold; who has so many is skipped in turns."
+    )
+    digest_at: Clock = Field(default="08:00", description="When their digest is due, on their own clock.")
 
-    def build(self) -> Rep:
-        """The domain's value."""
+    def build(self, project: WorkingTime) -> Rep:
+        """The domain's value.
+
+        Args:
+            project: The working time where the rep's own says nothing.
+        """
         return Rep(
             email=self.email,
             name=self.name,
@@ -53,6 +132,11 @@ class RepIn(Shape):
             time_zone=self.time_zone,
             slack_id=self.slack_id,
             active=self.active,
+            working=self.working_hours.build(project),
+            channels=self.channels,
+            at_once=self.at_once,
+            capacity=self.capacity,
+            digest_at=clock_time(self.digest_at),
         )
 
 
@@ -84,14 +168,18 @@ class RoutingFile(Shape):
     ] = Field(default=(), description="Who gets which leads; the first that matches.")
     fallback: Email = Field(description="The rep who gets what nobody else does.")
     channels: ChannelsIn = Field(description="The channels by urgency: `now`, `today`, `digest`.")
+    working_hours: WorkingHoursIn = Field(
+        default_factory=WorkingHoursIn, description="When people work, each in their own time zone."
+    )
     max_per_rep_a_day: Annotated[int, Field(ge=1)] = Field(
         default=10, description="A rep's budget of messages a day; what is over goes to the digest."
     )
 
     def build(self) -> Routing:
         """The domain's value."""
+        working = self.working_hours.build(WorkingTime())
         return Routing(
-            reps=tuple(one.build() for one in self.reps),
+            reps=tuple(one.build(working) for one in self.reps),
             territories=tuple(
                 Territory(name=one.territory, when=one.when, reps=one.reps, slack_channel=one.slack_channel)
                 for one in self.territories
@@ -99,6 +187,7 @@ class RoutingFile(Shape):
             fallback=self.fallback,
             channels={"now": self.channels.now, "today": self.channels.today, "digest": self.channels.digest},
             max_per_rep_a_day=self.max_per_rep_a_day,
+            working=working,
         )
 
 
