@@ -149,6 +149,7 @@ class Routing:
     Args:
         channels: The channels by urgency of what is told ("now", "today", "digest").
         working: The project's working time, for those who are told and are none of the reps.
+        max_per_rep_a_day, max_urgent_per_rep_a_day: The budgets; what is urgent now has its own.
     """
 
     reps: tuple[Rep, ...]
@@ -156,6 +157,7 @@ class Routing:
     fallback: str
     channels: Mapping[str, tuple[Channel, ...]]
     max_per_rep_a_day: int = 10
+    max_urgent_per_rep_a_day: int = 5
     working: WorkingTime = ALWAYS
 
 

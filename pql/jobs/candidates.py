@@ -25,7 +25,12 @@ LATE = Duration.of_days(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A candidate with what its message is made of."""
+    """A candidate with what its message is made of.
+
+    Args:
+        gate_holds: Whether a moment's `only_if` holds.
+        still_true: False for what was held back and is not so any more.
+    """
 
     candidate: Candidate
     topic: str = ""
@@ -34,6 +39,7 @@ class Case:
     occurrence: Mapping[str, Any] = field(default_factory=dict)
     check_in: CheckIn | None = None
     use: tuple[float, float] = (0.0, 0.0)
+    still_true: bool = True
 
 
 def episode_cases(open_episodes: pd.DataFrame, opened: Mapping[str, datetime], evaluation: Evaluation) -> list[Case]:
@@ -122,15 +128,14 @@ def gate_holds(moment: Moment, facts: pd.DataFrame, found: pd.DataFrame) -> np.n
     return holds
 
 
-def undecided(cases: Sequence[Case], known: Collection[tuple[str, str, str]], held: Collection[str]) -> list[Case]:
-    """The moments that no run decided on before, or only held back; an occurrence is found again by later runs.
+def undecided(cases: Sequence[Case], known: Collection[tuple[str, str, str]]) -> list[Case]:
+    """The moments that no run decided on before; an occurrence is found again by later runs.
 
     Args:
         cases: Moments.
         known: The occurrences (moment, lead, key) that are remembered.
-        held: The keys of the candidates that are to be decided anew.
     """
-    return [case for case in cases if occurrence_key(case) not in known or case.candidate.key in held]
+    return [case for case in cases if occurrence_key(case) not in known]
 
 
 def occurrence_key(case: Case) -> tuple[str, str, str]:

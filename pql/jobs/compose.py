@@ -195,34 +195,64 @@ def qualification_alert(briefing: Briefing, lead_id: str, route: Route, why: Why
 
 def moment_alert(briefing: Briefing, moment: Moment, occurrence: Mapping[str, Any], route: Route, why: Why) -> Alert:
     """The message that something has just happened."""
+    return moments_alert(briefing, [(moment, occurrence)], route, why)
+
+
+def moments_alert(
+    briefing: Briefing, moments: Sequence[tuple[Moment, Mapping[str, Any]]], route: Route, why: Why
+) -> Alert:
+    """The message that one or several things have just happened with one lead; the first gives the play."""
+    moment, occurrence = moments[0]
     lead_id = str(occurrence["lead_id"])
-    feature, detail = (str(known(occurrence.get(name)) or "") for name in ("feature", "detail"))
-    user = _user(briefing, occurrence.get("user_id"))
-    at = from_micros(float(occurrence["at"]))
-    names = {
-        "lead": facts_of(briefing.evaluation, lead_id),
-        "user": user,
-        "latest": {"feature": feature, "at": at, "event": detail},
-        "count": int(occurrence["count"]),
-        "detail": detail,
-    }
-    who = user.name if user else "Somebody"
-    local = at.astimezone(_zone(briefing, route))
-    words = detail or f"{who}, {local:%d %b %H:%M}"
+    facts = facts_of(briefing.evaluation, lead_id)
+    happened = [_happening(briefing, one, found, route) for one, found in moments]
+    first = happened[0]
+    titles = [f"{one.title[:1].lower()}{one.title[1:]}" for one, _ in moments]
+    title = titles[0] if len(titles) == 1 else f"{len(titles)} things have just happened"
+    when = first.when if len(moments) == 1 else f"{first.when} and {len(moments) - 1} more"
     return _alert(
         briefing,
         lead_id,
         route,
         why,
         subject=Subject.MOMENT,
-        title=f"{_name(briefing, lead_id)}: {moment.title[:1].lower()}{moment.title[1:]}",
-        why_now=moment.why,
-        reasons=(Reason(title=moment.title, words=words), *reasons(briefing, lead_id, shown=2)),
-        first=user,
+        title=f"{_name(briefing, lead_id)}: {title}",
+        why_now=moment.why if len(moments) == 1 else f"{join_words(titles)[:1].upper()}{join_words(titles)[1:]}.",
+        reasons=(*(one.reason for one in happened), *reasons(briefing, lead_id, shown=2)),
+        first=first.user,
         urgency=moment.urgency,
-        play=render_text(moment.play, names, what=f"the play of moment {moment.name}"),
-        facts=(("When", f"{local:%A, %d %B %Y, %H:%M} ({route.rep.time_zone})"),)
-        + ((("Feature", feature),) if feature else ()),
+        play=render_text(moment.play, {"lead": facts, **first.names}, what=f"the play of moment {moment.name}"),
+        facts=(("When", f"{when} ({route.rep.time_zone})"),) + ((("Feature", first.feature),) if first.feature else ()),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Happening:
+    """One occurrence in words."""
+
+    reason: Reason
+    user: Person | None
+    feature: str
+    when: str
+    names: Mapping[str, object]
+
+
+def _happening(briefing: Briefing, moment: Moment, occurrence: Mapping[str, Any], route: Route) -> _Happening:
+    feature, detail = (str(known(occurrence.get(name)) or "") for name in ("feature", "detail"))
+    user, at = _user(briefing, occurrence.get("user_id")), from_micros(float(occurrence["at"]))
+    local = at.astimezone(_zone(briefing, route))
+    words = detail or f"{user.name if user else 'Somebody'}, {local:%d %b %H:%M}"
+    return _Happening(
+        reason=Reason(title=moment.title, words=words),
+        user=user,
+        feature=feature,
+        when=f"{local:%A, %d %B %Y, %H:%M}",
+        names={
+            "user": user,
+            "latest": {"feature": feature, "at": at, "event": detail},
+            "count": int(occurrence["count"]),
+            "detail": detail,
+        },
     )
 
 

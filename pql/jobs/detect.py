@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import pandas as pd
 
@@ -18,15 +18,16 @@ from pql.jobs.compose import BASELINE_SHOWN, Briefing, baseline_alert
 from pql.jobs.customers import closed_by_conversion, follow
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
-from pql.jobs.tell import Told, alert_of, brief, decide_all, outbox_records, remember
+from pql.jobs.tell import brief, outbox_records
+from pql.jobs.telling import messages_of, told_of
 from pql.jobs.thought import Thought
+from pql.jobs.waiting import not_waiting, waiting_cases
 from pql.notify import Channel
 from pql.store import Store
 from pql.store.records import Committed, OutboxRecord
 from pql.warehouse import Warehouse
 
 JOB = "run"
-HELD_FOR = timedelta(days=2)  # what a rep had no room for is decided anew for so long
 SHOWN = 10  # the best live leads are shown with their reasons after a run
 
 
@@ -143,25 +144,26 @@ def think(
     progress("Looking for moments", 0, 1)
     moments = _new_moments(tools, evaluation, last=last, as_of=as_of)
     progress("Looking for moments", 1, 1)
-    cases = [*episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation), *moments, *followed.cases]
-    memory = remember(store, project, cases, as_of=as_of)
-    told = decide_all(project, evaluation, cases, memory, baseline=baseline)
-    sent = [one for one in told if one.why.sends]
+    untold, held = episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation), store.held()
+    due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of)
+    cases = not_waiting([*untold, *moments, *due, *followed.cases], held, as_of=as_of)
+    telling = told_of(store, project, evaluation, cases, baseline=baseline, waiting=held)
     best = _ranked(evaluation, [*live.index, *transitions.opened])[: BASELINE_SHOWN if baseline else SHOWN]
-    spoken = sorted({one.case.candidate.lead_id for one in sent} | {*best})
+    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best})
     briefing = brief(project, warehouse, evaluation, spoken)
-    records = _messages(tools, briefing, sent, progress)
+    messages = messages_of(store, briefing, tools.channels, telling.sent, progress)
     if baseline:
-        records |= _summary(tools, briefing, transitions.opened, cases, followed.known)
+        summary = _summary(tools, briefing, transitions.opened, cases, followed.known)
+        messages = replace(messages, records={**messages.records, **summary})
     return Thought(
         reading=reading,
         evaluation=evaluation,
         transitions=transitions,
         followed=followed,
         cases=cases,
-        told=told,
+        telling=telling,
         briefing=briefing,
-        records=records,
+        messages=messages,
         converted=converted,
         baseline=baseline,
         live=len(live) + len(transitions.opened),
@@ -185,25 +187,8 @@ def _qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.D
 
 def _new_moments(tools: Tools, evaluation: Evaluation, *, last: datetime | None, as_of: datetime) -> list[Case]:
     cases = moment_cases(tools.warehouse, tools.project.definitions, evaluation, last=last, as_of=as_of)
-    held = tools.store.decisions(outcome="held", since=as_of - HELD_FOR, limit=len(cases) + 1_000)
     known = tools.store.known_occurrences({occurrence_key(case) for case in cases})
-    return undecided(cases, known, {decision.step_key for decision in held})
-
-
-def _messages(
-    tools: Tools, briefing: Briefing, sent: Sequence[Told], progress: Progress
-) -> dict[str, Sequence[OutboxRecord]]:
-    records: dict[str, Sequence[OutboxRecord]] = {}
-    for number, told in enumerate(sent):
-        progress("Writing messages", number, len(sent))
-        candidate, chosen = told.case.candidate, told.route
-        if chosen is not None:
-            alert = alert_of(briefing, told.case, chosen, told.why)
-            records[candidate.key] = outbox_records(
-                tools.project, tools.channels, alert, candidate.key, chosen, happened_at=candidate.happened_at
-            )
-    progress("Writing messages", len(sent), len(sent))
-    return records
+    return undecided(cases, known)
 
 
 def _summary(
@@ -232,8 +217,8 @@ def report_of(thought: Thought, *, dry_run: bool, committed: Committed | None = 
         counts=counts_of(thought),
         fired={str(name): int(number) for name, number in fired.items()},
         opened=thought.transitions.opened,
-        told=Counter(told.why.name for told in thought.told),
-        notifications=tuple(record for records in thought.records.values() for record in records),
+        told=Counter(told.why.name for told in thought.telling.told),
+        notifications=tuple(record for records in thought.messages.records.values() for record in records),
         committed=committed,
         briefing=thought.briefing,
     )

@@ -4,14 +4,12 @@ from datetime import timedelta
 
 import pandas as pd
 
-from pql.domain.decisions import Why
 from pql.domain.definitions import Definitions
 from pql.domain.qualification import Closing
 from pql.domain.used import used_attributes
 from pql.jobs.evidence import evidence_of
-from pql.jobs.tell import decision_records
 from pql.jobs.thought import Thought
-from pql.store.records import DecisionRecord, EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
+from pql.store.records import EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
 
 _COLUMNS_OF_THEIR_OWN = frozenset(
     {"name", "domain", "plan", "stage", "owner_email", "success_owner_email", "created_at"}
@@ -34,8 +32,10 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         opened=_opened(thought),
         closed=[*thought.converted, *_left(definitions, thought)],
         occurrences=_occurrences(thought),
-        decisions=_decisions(thought),
-        outbox=[record for records in thought.records.values() for record in records],
+        decisions=thought.messages.decisions(thought.telling.told, as_of=thought.evaluation.as_of),
+        outbox=[record for records in thought.messages.records.values() for record in records],
+        held=thought.telling.held,
+        settled=thought.telling.settled,
         conversions=thought.followed.records,
         check_ins=thought.followed.check_ins,
         validity={
@@ -56,7 +56,7 @@ def counts_of(thought: Thought) -> dict[str, int | float | str]:
         "live": thought.live,
         "moments": sum(case.moment is not None for case in thought.cases),
         "conversions": len(thought.followed.fresh),
-        "notifications": sum(len(records) for records in thought.records.values()),
+        "notifications": sum(len(records) for records in thought.messages.records.values()),
     }
 
 
@@ -129,13 +129,3 @@ def _occurrences(thought: Thought) -> list[OccurrenceRecord]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _decisions(thought: Thought) -> list[DecisionRecord]:
-    as_of = thought.evaluation.as_of
-    return [
-        record
-        for told in thought.told
-        if told.why is not Why.ALREADY_TOLD
-        for record in decision_records(told, thought.records.get(told.case.candidate.key, ()), as_of=as_of)
-    ]

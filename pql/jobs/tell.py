@@ -6,17 +6,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from pql.config.settings import Project
 from pql.domain.calendar import from_micros
 from pql.domain.champions import rank
-from pql.domain.decisions import Circumstances, Why, decide
+from pql.domain.decisions import FOR_SUCCESS, Circumstances, Decision, Why, decide
 from pql.domain.durations import Duration
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Alert, Subject
+from pql.domain.moments import Urgency
+from pql.domain.mutes import Mute, muting
 from pql.domain.routing import Route, route
 from pql.domain.rules import Rep
+from pql.domain.scoring import band_of
 from pql.errors import ConfigError
 from pql.jobs.candidates import Case
 from pql.jobs.compose import (
@@ -31,7 +35,7 @@ from pql.jobs.compose import (
 from pql.jobs.reading import champions_plan
 from pql.notify import Channel
 from pql.store import Store
-from pql.store.records import DecisionRecord, OutboxRecord
+from pql.store.records import DecisionOutcome, DecisionRecord, OutboxRecord
 from pql.warehouse import Warehouse
 
 # For how long a message is worth sending, when its channel does not answer.
@@ -42,12 +46,16 @@ VALID_FOR = {
     Subject.USAGE_DROP: Duration.of_days(7),
     Subject.BASELINE: Duration.of_days(7),
 }
-FOR_SUCCESS = frozenset({Subject.CHECK_IN, Subject.USAGE_DROP})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What we remember that decisions depend on, and the counters that grow while deciding."""
+    """What we remember that decisions depend on, and what grows while deciding.
+
+    Args:
+        just_told: What this run tells, by lead, subject and topic.
+        gathered: The leads of which this run tells a moment: further ones go into the same message.
+    """
 
     told: set[str]
     last_told: dict[str, dict[tuple[str, str], datetime]]
@@ -55,15 +63,24 @@ class Memory:
     snoozed: Mapping[str, datetime]
     cooling: Mapping[str, datetime]
     assigned: Counter[str]
+    mutes: Sequence[Mute] = ()
     sent: Counter[str] = field(default_factory=Counter)
+    urgent: Counter[str] = field(default_factory=Counter)
     routed: dict[str, str] = field(default_factory=dict)
+    just_told: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+    gathered: set[str] = field(default_factory=set)
 
     def told_at(self, lead_id: str, *, subject: str = "", topic: str = "") -> datetime | None:
-        """When the lead was last told about; with a subject, of that subject and topic only."""
+        """When the lead was last told about; with a subject, and a topic, of these only.
+
+        Without a topic what this run gathers into one message is left aside: it does not hold back its own parts.
+        """
         told = self.last_told.get(lead_id, {})
-        if subject:
-            return told.get((subject, topic))
-        return max(told.values(), default=None)
+        if subject and topic:
+            return self.just_told.get((lead_id, subject, topic)) or told.get((subject, topic))
+        just = {(about, name): at for (lead, about, name), at in self.just_told.items() if lead == lead_id}
+        other = {key: at for key, at in just.items() if key[0] != Subject.MOMENT.value}
+        return max((at for (about, _), at in {**told, **other}.items() if subject in {"", about}), default=None)
 
 
 def remember(store: Store, project: Project, cases: Sequence[Case], *, as_of: datetime) -> Memory:
@@ -71,14 +88,13 @@ def remember(store: Store, project: Project, cases: Sequence[Case], *, as_of: da
     lead_ids = sorted({case.candidate.lead_id for case in cases})
     episodes = store.open_episodes()
     hysteresis = store.hysteresis()
-    sent = Counter(
-        {
-            rep.email: store.sent_today(
-                rep.email, start_of_day(rep, as_of), subjects=[Subject.QUALIFICATION, Subject.MOMENT]
-            )
-            for rep in project.definitions.routing.reps
-        }
-    )
+    urgent = [moment.name for moment in project.definitions.moments if moment.urgency is Urgency.NOW]
+    alike = [Subject.QUALIFICATION, Subject.MOMENT]
+    every, pressing = Counter[str](), Counter[str]()
+    for rep in project.definitions.routing.reps:
+        day = start_of_day(rep, as_of)
+        every[rep.email] = store.sent_today(rep.email, day, subjects=alike)
+        pressing[rep.email] = store.sent_today(rep.email, day, subjects=[Subject.MOMENT], topics=urgent)
     return Memory(
         told=store.told_keys([case.candidate.key for case in cases]),
         last_told=_by_lead(store.last_told(lead_ids)),
@@ -86,7 +102,9 @@ def remember(store: Store, project: Project, cases: Sequence[Case], *, as_of: da
         snoozed=instants_of(episodes, "snoozed_until"),
         cooling=instants_of(hysteresis, "cooldown_until"),
         assigned=Counter(store.assigned()),
-        sent=sent,
+        mutes=store.mutes(as_of),
+        sent=every - pressing,
+        urgent=pressing,
     )
 
 
@@ -104,10 +122,10 @@ def instants_of(frame: pd.DataFrame, column: str) -> dict[str, datetime]:
     return {str(key): from_micros(float(at)) for key, at in known.items()}
 
 
-def start_of_day(rep: Rep, as_of: datetime) -> datetime:
-    """The instant at which the rep's own calendar day began."""
+def start_of_day(rep: Rep, as_of: datetime, *, later: int = 0) -> datetime:
+    """The instant at which the rep's own calendar day began, or begins so many days later."""
     zone = ZoneInfo(rep.time_zone)
-    return datetime.combine(as_of.astimezone(zone).date(), time(), tzinfo=zone)
+    return datetime.combine(as_of.astimezone(zone).date() + timedelta(days=later), time(), tzinfo=zone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +133,13 @@ class Told:
     """A case, its decision and its route; no route was sought for what would go to nobody."""
 
     case: Case
-    why: Why
+    decision: Decision
     route: Route | None = None
+
+    @property
+    def why(self) -> Why:
+        """The reason."""
+        return self.decision.why
 
 
 def decide_all(
@@ -127,25 +150,68 @@ def decide_all(
 
 
 def _decide_one(project: Project, evaluation: Evaluation, case: Case, memory: Memory, *, baseline: bool) -> Told:
+    if not case.still_true:
+        told = case.candidate.key in memory.told
+        gone = Circumstances(told_key=told, still_true=False)
+        return Told(case=case, decision=decide(case.candidate, gone, as_of=evaluation.as_of))
     facts = _circumstances(project, evaluation, case, memory, baseline=baseline)
-    why = decide(case.candidate, facts, as_of=evaluation.as_of)
-    if not why.sends:
-        return Told(case=case, why=why)
+    first = decide(case.candidate, facts, as_of=evaluation.as_of)
+    if not first.why.sends and not first.why.waits:
+        return Told(case=case, decision=first)
     chosen = choose_route(project, evaluation, case, memory)
-    facts = replace(facts, sent_today=memory.sent[chosen.rep.email])
-    why = decide(case.candidate, facts, as_of=evaluation.as_of)
-    if why.sends:
+    facts = _with_rep(facts, project, evaluation, case, memory, chosen.rep)
+    decision = decide(case.candidate, facts, as_of=evaluation.as_of)
+    if decision.why.sends:
         _count(memory, case, chosen, evaluation.as_of)
-    return Told(case=case, why=why, route=chosen)
+    return Told(case=case, decision=decision, route=chosen)
+
+
+def _with_rep(
+    facts: Circumstances, project: Project, evaluation: Evaluation, case: Case, memory: Memory, rep: Rep
+) -> Circumstances:
+    """What depends on who would be told."""
+    as_of, lead_id = evaluation.as_of, case.candidate.lead_id
+    opens = rep.working.next_open(as_of)
+    gathered = case.moment is not None and lead_id in memory.gathered
+    topics = topics_of(project, evaluation, case) if memory.mutes else frozenset()
+    return replace(
+        facts,
+        muted=muting(memory.mutes, lead_id=lead_id, recipient=rep.email, topics=topics),
+        at_once=rep.at_once,
+        sent_today=0 if gathered else memory.sent[rep.email],
+        urgent_today=0 if gathered else memory.urgent[rep.email],
+        quiet_until=opens if opens > as_of else None,
+        next_day=rep.working.next_open(start_of_day(rep, as_of, later=1)),
+    )
+
+
+def topics_of(project: Project, evaluation: Evaluation, case: Case) -> frozenset[str]:
+    """What a mute may name to silence a case: its moment, or a signal without which the lead would not qualify."""
+    if case.candidate.subject is not Subject.QUALIFICATION:
+        return frozenset({case.topic})
+    definitions, lead_id = project.definitions, case.candidate.lead_id
+    counted = evaluation.verdicts.counted.loc[lead_id].astype(float)
+    behaviour = np.clip(counted.sum() - counted.to_numpy(), 0.0, definitions.scoring.total_cap)
+    bands = band_of(definitions.scoring, behaviour)
+    tiers = definitions.scoring.matrix[str(evaluation.scores.at[lead_id, "fit_grade"])]
+    ranks = np.array([definitions.scoring.tiers.index(tiers[band - 1]) for band in bands], dtype=int)
+    bar = definitions.qualification.leave
+    falls = (ranks > definitions.scoring.tiers.index(bar.tier)) | (behaviour < bar.behaviour)
+    return frozenset(str(name) for name in counted.index[falls & (counted.to_numpy() > 0)])
 
 
 def _count(memory: Memory, case: Case, chosen: Route, as_of: datetime) -> None:
     candidate = case.candidate
     memory.told.add(candidate.key)
-    memory.last_told.setdefault(candidate.lead_id, {})[candidate.subject.value, case.topic] = as_of
+    memory.just_told[candidate.lead_id, candidate.subject.value, case.topic] = as_of
     if candidate.subject in FOR_SUCCESS:
         return
-    memory.sent[chosen.rep.email] += 1
+    moment = candidate.subject is Subject.MOMENT
+    if not (moment and candidate.lead_id in memory.gathered):
+        urgent = moment and candidate.urgency is Urgency.NOW
+        (memory.urgent if urgent else memory.sent)[chosen.rep.email] += 1
+    if moment:
+        memory.gathered.add(candidate.lead_id)
     if candidate.lead_id not in memory.routed:
         memory.assigned[chosen.rep.email] += 1
         memory.routed[candidate.lead_id] = chosen.rep.email
@@ -169,7 +235,8 @@ def success_route(project: Project, facts: Mapping[str, object]) -> Route:
     reps = {rep.email.casefold(): rep for rep in project.definitions.routing.reps}
     name = email.partition("@")[0].replace(".", " ").title()
     zone = project.definitions.time_zone
-    rep = reps.get(email.casefold()) or Rep(email=email, name=name, time_zone=zone)
+    working = project.definitions.routing.working
+    rep = reps.get(email.casefold()) or Rep(email=email, name=name, time_zone=zone, working=working)
     step = f"the success owner is {rep.name}" if email == owner else f"no success owner is known: {rep.name}"
     return Route(rep=rep, slack_channel="", path=(step,))
 
@@ -187,9 +254,11 @@ def _circumstances(
         told_key=case.candidate.key in memory.told,
         told_same_at=memory.told_at(lead_id, subject=case.candidate.subject.value, topic=case.topic),
         told_lead_at=memory.told_at(lead_id),
+        told_moment_at=memory.told_at(lead_id, subject=Subject.MOMENT.value),
         snoozed_until=memory.snoozed.get(lead_id),
         cooling_until=memory.cooling.get(lead_id),
         budget=project.definitions.routing.max_per_rep_a_day,
+        urgent_budget=project.definitions.routing.max_urgent_per_rep_a_day,
     )
 
 
@@ -273,9 +342,16 @@ def _target(project: Project, channels: Mapping[str, Channel], chosen: Route, ch
 
 
 def outbox_records(
-    project: Project, channels: Mapping[str, Channel], alert: Alert, key: str, chosen: Route, *, happened_at: datetime
+    project: Project,
+    channels: Mapping[str, Channel],
+    alert: Alert,
+    key: str,
+    chosen: Route,
+    *,
+    happened_at: datetime,
+    steps: tuple[str, ...] = (),
 ) -> list[OutboxRecord]:
-    """The final messages of one alert, one for each of its channels."""
+    """The final messages of one alert, one for each of its channels; `steps`: all that it tells of."""
     valid = timedelta(seconds=VALID_FOR[alert.subject].seconds)
     return [
         OutboxRecord(
@@ -289,6 +365,7 @@ def outbox_records(
             due_at=alert.as_of,
             valid_until=max(happened_at, alert.as_of) + valid,
             shadow=project.delivery.mode == "off",
+            steps=steps,
         )
         for target in targets(project, channels, chosen, alert.urgency)
     ]
@@ -300,16 +377,17 @@ def decision_records(told: Told, records: Sequence[OutboxRecord], *, as_of: date
     path = f" ({'; '.join(told.route.path)})" if told.route else ""
     if any(record.shadow for record in records):
         path += "; delivery is off, so it was kept and not sent"
-    held = told.why is Why.OVER_BUDGET
+    outcome: DecisionOutcome = "sent" if told.why.sends else "held" if told.why.waits else "withheld"
     return [
         DecisionRecord(
             lead_id=candidate.lead_id,
             subject=candidate.subject,
             step_key=candidate.key,
             at=as_of,
-            outcome="sent" if told.why.sends else "held" if held else "withheld",
+            outcome=outcome,
             why=told.why.name,
-            words=f"{told.why.value}{path}",
+            words=f"{told.decision.words}{path}",
+            due_at=told.decision.due_at,
             topic=told.case.topic,
             recipient=told.route.rep.email if told.route else "",
             channel=channel,

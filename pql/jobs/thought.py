@@ -1,6 +1,6 @@
 """All that a run found, before it is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pql.domain.evaluation import Evaluation
@@ -9,8 +9,8 @@ from pql.jobs.candidates import Case
 from pql.jobs.compose import Briefing
 from pql.jobs.customers import Followed
 from pql.jobs.reading import Reading
-from pql.jobs.tell import Told
-from pql.store.records import EpisodeClosed, OutboxRecord
+from pql.jobs.telling import Messages, Telling
+from pql.store.records import EpisodeClosed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,6 @@ class Thought:
     """What one run read, found and decided.
 
     Args:
-        records: The final messages by the key of what they are about.
         converted: Live episodes that a conversion ends.
         baseline: It is the first run ever.
         live: How many episodes are live after it.
@@ -29,9 +28,9 @@ class Thought:
     transitions: Transitions
     followed: Followed
     cases: Sequence[Case]
-    told: Sequence[Told]
+    telling: Telling
     briefing: Briefing
-    records: Mapping[str, Sequence[OutboxRecord]]
+    messages: Messages
     converted: Sequence[EpisodeClosed]
     baseline: bool
     live: int

@@ -49,13 +49,21 @@ def last_told(connection: sa.Connection, lead_ids: Collection[str] | None) -> pd
     return framed(rows, ["lead_id", "subject", "topic", "at"]).astype({"at": float})
 
 
-def sent_since(connection: sa.Connection, recipient: str, since: datetime, subjects: Collection[str] | None) -> int:
+def sent_since(
+    connection: sa.Connection,
+    recipient: str,
+    since: datetime,
+    subjects: Collection[str] | None,
+    topics: Collection[str] | None,
+) -> int:
     """How many steps were told to a recipient since an instant."""
     steps = sa.select(sa.func.count(decisions.c.step_key.distinct())).where(
         _TOLD, sa.func.lower(decisions.c.recipient) == recipient.lower(), decisions.c.last_at >= to_micros(since)
     )
     if subjects is not None:
         steps = steps.where(decisions.c.subject.in_([str(subject) for subject in subjects]))
+    if topics is not None:
+        steps = steps.where(decisions.c.topic.in_(topics))
     return connection.scalar(steps) or 0
 
 

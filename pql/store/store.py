@@ -262,10 +262,17 @@ class Store:
         with self._database.reads() as connection:
             return reading.last_told(connection, lead_ids)
 
-    def sent_today(self, recipient: str, day_start: datetime, *, subjects: Collection[str] | None = None) -> int:
+    def sent_today(
+        self,
+        recipient: str,
+        day_start: datetime,
+        *,
+        subjects: Collection[str] | None = None,
+        topics: Collection[str] | None = None,
+    ) -> int:
         """How many different steps were told to a recipient since the start of the day, whatever the channels."""
         with self._database.reads() as connection:
-            return reading.sent_since(connection, recipient, day_start, subjects)
+            return reading.sent_since(connection, recipient, day_start, subjects, topics)
 
     def assigned(self) -> dict[str, int]:
         """How many different leads were told to each recipient, ever."""

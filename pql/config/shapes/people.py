@@ -172,7 +172,10 @@ class RoutingFile(Shape):
         default_factory=WorkingHoursIn, description="When people work, each in their own time zone."
     )
     max_per_rep_a_day: Annotated[int, Field(ge=1)] = Field(
-        default=10, description="A rep's budget of messages a day; what is over goes to the digest."
+        default=10, description="A rep's budget of messages a day; what is over waits for the next working day."
+    )
+    max_urgent_per_rep_a_day: Annotated[int, Field(ge=1)] = Field(
+        default=5, description="The same for moments that are urgent `now`; what is over goes to the digest."
     )
 
     def build(self) -> Routing:
@@ -187,6 +190,7 @@ class RoutingFile(Shape):
             fallback=self.fallback,
             channels={"now": self.channels.now, "today": self.channels.today, "digest": self.channels.digest},
             max_per_rep_a_day=self.max_per_rep_a_day,
+            max_urgent_per_rep_a_day=self.max_urgent_per_rep_a_day,
             working=working,
         )
 
