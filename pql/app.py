@@ -14,10 +14,12 @@ from pql.config import Problem, check, load
 from pql.config.settings import DeliverySettings, Project
 from pql.domain.calendar import Calendar
 from pql.domain.durations import Duration
+from pql.domain.mutes import Mute
 from pql.jobs.check import check_source
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
 from pql.jobs.explain import Explained, explain, known_lead
+from pql.jobs.names import known_name
 from pql.jobs.reading import Progress, rolled_plans, silent
 from pql.jobs.serve import serve
 from pql.notify import Channel, open_channels
@@ -149,6 +151,27 @@ class App:
             },
             ZoneInfo(self.project.definitions.time_zone),
             until_stopped=stop.wait,
+        )
+
+    def mute(self, *, lead: str, rep: str, about: str, for_: Duration, reason: str, by: str) -> Mute:
+        """Mute what is named, from now on for so long.
+
+        Raises:
+            LeadUnknown: No lead is called so.
+            NameUnknown: No rep, signal or moment is.
+        """
+        now, definitions = self.clock(), self.project.definitions
+        topics = [*(one.name for one in definitions.signals), *(one.name for one in definitions.moments)]
+        return self.store.mute(
+            Mute(
+                lead_id=known_lead(self.store, lead) if lead else "",
+                recipient=known_name(rep, [one.email for one in definitions.routing.reps], "rep") if rep else "",
+                topic=known_name(about, topics, "signal or moment") if about else "",
+                by=by,
+                reason=reason,
+                at=now,
+                until=now + timedelta(seconds=for_.seconds),
+            )
         )
 
     def outcome(

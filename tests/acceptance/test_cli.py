@@ -55,7 +55,8 @@ def live_lead(project: Path) -> str:
 
 COMMANDS = (
     *("init", "check", "demo", "run", "deliver", "serve", "explain", "leads", "customers", "notifications"),
-    *("claim", "snooze", "reject", "won", "lost", "pause", "resume", "migrate", "version"),
+    *("claim", "snooze", "reject", "won", "lost", "mute", "mutes", "unmute"),
+    *("pause", "resume", "migrate", "version"),
 )
 
 
@@ -170,6 +171,27 @@ def test_a_lead_is_claimed_snoozed_and_lost_by_its_rep(ran: Path) -> None:
     done = pql("claim", lead, "--by", "mia.berg@plotline.test", cwd=ran)
     assert done.returncode == 1
     assert pql("snooze", lead, "--by", "x@plotline.test", "--for", "soon", cwd=ran).returncode == 2
+
+
+def test_a_mute_is_kept_listed_and_taken_back(ran: Path) -> None:
+    lead = live_lead(ran)
+    kept = pql("mute", lead, "--about", "paywall_hit", "--for", "14 days", "--reason", "in talks", cwd=ran)
+    assert kept.returncode == 0, kept.stderr
+    number = kept.stdout.split()[1]
+    [listed] = json.loads(pql("mutes", "--json", cwd=ran).stdout)
+    assert (listed["lead_id"], listed["topic"], listed["reason"]) == (lead, "paywall_hit", "in talks")
+    assert pql("unmute", number, cwd=ran).returncode == 0
+    assert pql("mutes", cwd=ran).stdout == "Nothing is muted.\n"
+    again = pql("unmute", number, cwd=ran)
+    assert again.returncode == 2
+    assert f"no mute {number} holds" in again.stderr.replace("\n", " ")
+
+
+def test_a_mute_of_nothing_and_of_what_there_is_not_is_refused(ran: Path) -> None:
+    assert "name a lead, --rep or --about" in pql("mute", "--reason", "x", cwd=ran).stderr.replace("\n", " ")
+    unknown = pql("mute", "--about", "paywal_hit", "--reason", "x", cwd=ran)
+    assert unknown.returncode == 1
+    assert "did you mean paywall_hit?" in unknown.stderr
 
 
 def test_pause_and_resume_are_said(ran: Path) -> None:

@@ -82,7 +82,9 @@ def evaluation(leads: Mapping[str, Mapping[str, Any]], as_of: datetime = T0) -> 
             grade=column("grade", "B3"),
             tier=column("tier", "nurture"),
         ),
-        norms=pd.DataFrame({"median": [2.0, np.nan], "p90": [5.0, np.nan], "n": [10, 0]}, index=pd.Index(SIGNALS, name="signal")),
+        norms=pd.DataFrame(
+            {"median": [2.0, np.nan], "p90": [5.0, np.nan], "n": [10, 0]}, index=pd.Index(SIGNALS, name="signal")
+        ),
         cuts={"breadth": [0.0, 1.0, 4.0]},
     )
 
