@@ -50,7 +50,7 @@ def test_moments_of_the_night_become_one_message_in_the_morning(stage: Stage) ->
     assert set(stage.run(NEXT_MORNING).values()) == {Why.MOMENT}
     [message] = stage.messages
     assert message.payload["title"] == "Acme: 2 things have just happened"
-    assert [reason["words"] for reason in message.payload["reasons"]][:2] == ["paywall of acme", "visit of acme"]  # type: ignore[attr-defined,index]
+    assert [reason["words"] for reason in message.payload["reasons"]][:2] == ["paywall of acme", "visit of acme"]  # type: ignore[attr-defined]
     assert message.payload["play"] == "Help Acme."
 
 
