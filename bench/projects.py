@@ -24,6 +24,7 @@ from pql.domain.measures.active_days import ActiveDays
 from pql.domain.partials import Level
 from pql.domain.rules import (
     Bar,
+    Branch,
     Channel,
     Customers,
     QualificationRule,
@@ -31,7 +32,6 @@ from pql.domain.rules import (
     Routing,
     Scoring,
     Stages,
-    Territory,
 )
 
 ZONE = "Europe/Berlin"
@@ -147,14 +147,14 @@ def _scoring() -> Scoring:
 
 def _routing() -> Routing:
     reps = tuple(Rep(email=f"{name}@bench.test", name=name.title(), time_zone=ZONE) for name in REPS)
-    americas = Territory(
+    americas = Branch(
         name="americas",
-        when={"country": Condition.parse(["US", "BR"])},
+        match={"country": Condition.parse(["US", "BR"])},
         reps=tuple(rep.email for rep in reps[:3]),
     )
     return Routing(
         reps=reps,
-        territories=(americas,),
+        branches=(americas,),
         fallback=reps[0].email,
         channels={"now": (Channel.FILE,), "today": (Channel.FILE,), "digest": (Channel.FILE,)},
         max_per_rep_a_day=20,

@@ -57,6 +57,8 @@ CODES: Mapping[str, Code] = {
     "C030": Code(title="Unknown fit, grade or band"),
     "C031": Code(title="Channel without an address"),
     "C032": Code(title="Unknown country of holidays"),
+    "C033": Code(title="Unknown team"),
+    "C034": Code(title="Unknown signal or moment"),
     # Names
     "C040": Code(title="Name used twice"),
     "C041": Code(title="Name differs from the file's"),

@@ -13,6 +13,7 @@ from pql.config.keys import NOTHING, Key, keys_of, kind_name, options, shapes_in
 from pql.config.shapes import FILE_KINDS
 from pql.config.shapes.base import (
     Clock,
+    Date,
     Email,
     Holidays,
     Name,
@@ -130,9 +131,9 @@ def _file(kind: str, shape: type[Shape], place: str) -> str:
 
 
 def _nested(shape: type[Any], file: str, above: str) -> Iterator[str]:
-    """The mappings inside a mapping, each under a heading of its own, depth first."""
+    """The mappings inside a mapping, each under a heading of its own, depth first; a tree's nodes once."""
     for key in keys_of(shape).values():
-        for inner in shapes_in(key.annotation):
+        for inner in (one for one in shapes_in(key.annotation) if one is not shape):
             yield from (f"### {file}, {above}{key.name}", "", summary(inner), "", *_table(inner))
             yield from _nested(inner, file, f"{above}{key.name}.")
 
@@ -197,6 +198,7 @@ _ALIASES = (
     (Email, "email address"),
     (Zone, "time zone"),
     (Clock, "time of day"),
+    (Date, "date"),
     (Holidays, "country"),
     (Schedule, "[schedule](#schedule)"),
     (Ratio, "number, 0 to 1"),

@@ -127,7 +127,7 @@ def _described(root: Schema, definitions: dict[str, Schema], shape: type[Shape])
 
 def _all_shapes(shape: type[Shape]) -> Iterator[type[Shape]]:
     for key in keys_of(shape).values():
-        for inner in shapes_in(key.annotation):
+        for inner in (one for one in shapes_in(key.annotation) if one is not shape):  # trees end here
             yield inner
             yield from _all_shapes(inner)
 

@@ -1,8 +1,8 @@
 """The rules for scores, episodes, stages, routes and customers, as the project's files set them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import time
+from datetime import datetime, time
 from enum import StrEnum
 
 from pql.domain.conditions import Condition
@@ -103,6 +103,15 @@ class Channel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A rep is away in [since, until)."""
+
+    email: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rep:
     """Somebody who is told about leads.
 
@@ -113,6 +122,8 @@ class Rep:
         at_once: False: all but what is urgent goes to their digest.
         capacity: The most open leads that they hold; None: any number.
         digest_at: When their digest is due, on their own wall clock.
+        absent: When they are known to be away.
+        stand_in: Who goes on with their leads meanwhile, by address; "": the next after them on their list.
     """
 
     email: str
@@ -126,39 +137,74 @@ class Rep:
     at_once: bool = True
     capacity: int | None = None
     digest_at: time = time(8)
+    absent: tuple[Absence, ...] = ()
+    stand_in: str = ""
 
     def __post_init__(self) -> None:
         """Work is done in the rep's own zone."""
         object.__setattr__(self, "working", replace(self.working, zone=self.time_zone))
 
 
+class InTurn(StrEnum):
+    """How one of several reps is chosen."""
+
+    ROUND_ROBIN = "round_robin"
+    FIRST = "first"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Territory:
-    """Leads that meet all conditions go to these reps in turn, and to a team channel if one is named."""
+class Branch:
+    """A node of the routing tree. A lead goes into the first branch that it matches, and on into that one's.
+
+    Args:
+        name: Unique in the tree.
+        match: Conditions on the lead's facts; all must hold.
+        reps: Whose turn it is, by address.
+        team: In place of `reps`: all active reps of this team.
+        turns: How one of them is chosen.
+        owner: The account's owner goes before them; None: as in the branch above.
+        slack_channel: A team channel that is told too; "": as in the branch above.
+        fallback: Who gets what none of them can take, by address; "": as in the branch above.
+        branches: Tried in order; where none matches, what stands here holds.
+    """
 
     name: str
-    when: Mapping[str, Condition]
-    reps: tuple[str, ...]
+    match: Mapping[str, Condition] = field(default_factory=dict)
+    reps: tuple[str, ...] = ()
+    team: str = ""
+    turns: InTurn = InTurn.ROUND_ROBIN
+    owner: bool | None = None
     slack_channel: str = ""
+    fallback: str = ""
+    branches: "tuple[Branch, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """Who is told: the lead's owner if active, else the first territory that matches, else the fallback.
+    """Who is told: who has the lead, else its owner, else the next of its branch of the tree, else the fallback.
 
     Args:
         channels: The channels by urgency of what is told ("now", "today", "digest").
+        owner: The account's owner goes before turns, where no branch says otherwise.
         working: The project's working time, for those who are told and are none of the reps.
         max_per_rep_a_day, max_urgent_per_rep_a_day: The budgets; what is urgent now has its own.
     """
 
     reps: tuple[Rep, ...]
-    territories: tuple[Territory, ...]
+    branches: tuple[Branch, ...]
     fallback: str
     channels: Mapping[str, tuple[Channel, ...]]
+    owner: bool = True
     max_per_rep_a_day: int = 10
     max_urgent_per_rep_a_day: int = 5
     working: WorkingTime = ALWAYS
+
+
+def all_branches(branches: Iterable[Branch]) -> Iterator[Branch]:
+    """Every branch of a tree, each before those below it."""
+    for branch in branches:
+        yield branch
+        yield from all_branches(branch.branches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

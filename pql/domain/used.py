@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pql.domain.definitions import Definitions
 from pql.domain.icp import Of, Subject
 from pql.domain.partials import AttributeInput
+from pql.domain.rules import all_branches
 from pql.domain.verdicts import needed
 
 
@@ -26,8 +27,8 @@ def _written(definitions: Definitions) -> Iterator[str]:
         yield from moment.only_if
     for _, when in definitions.stages.rules:
         yield from when
-    for territory in definitions.routing.territories:
-        yield from territory.when
+    for branch in all_branches(definitions.routing.branches):
+        yield from branch.match
     for item in needed(definitions.signals):
         yield from (source.name for source in item.inputs().values() if isinstance(source, AttributeInput))
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import to_micros
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
-from pql.store import episodes, held, leads, outbox, runs, statements, told, validity
+from pql.store import episodes, held, leads, outbox, runs, statements, told, turns, validity
 from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, RunResults
 from pql.store.tables import decisions, occurrences
 from pql.store.values import clean, dumps, micros
@@ -34,6 +34,7 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     held.write(connection, run, results.held)
     held.settle(connection, results.settled, now)
     enqueued = outbox.enqueue(connection, run, messages, now)
+    turns.write(connection, results.turns, run.as_of)
     committed = Committed(
         leads_written=len(written.changed) if written else 0,
         leads_gone=len(written.gone) if written else 0,

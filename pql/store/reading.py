@@ -8,7 +8,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
-from pql.store.records import Attempt, Notification, StoredDecision
+from pql.store.records import STANDS_FOR, Attempt, Notification, StoredDecision
 from pql.store.tables import decisions, deliveries, occurrences, outbox, qualifications, told_steps
 from pql.store.values import chunks, clean, framed, instant, loads
 
@@ -75,18 +75,24 @@ def assigned(connection: sa.Connection) -> dict[str, int]:
 
 
 def holders(connection: sa.Connection, lead_ids: Collection[str] | None) -> dict[str, str]:
-    """For each lead who holds its live episode, else who was last told about it."""
-    told = sa.select(decisions.c.lead_id, decisions.c.recipient).where(
+    """For each lead who holds its live episode, else who was last told about it, or for whom a stand-in was."""
+    told = sa.select(decisions.c.lead_id, decisions.c.recipient, decisions.c.evidence).where(
         _TOLD, decisions.c.recipient.contains("@"), decisions.c.subject.in_(["qualification", "moment"])
     )
     told = told.order_by(decisions.c.last_at, decisions.c.seq)
     episode = qualifications.c
     held = sa.select(episode.lead_id, episode.claimed_by).where(episode.closed_at.is_(None), episode.claimed_by != "")
     found: dict[str, str] = {}
-    for query, column in ((told, decisions.c.lead_id), (held, episode.lead_id)):
-        for part in _by_lead(query, column, lead_ids):
-            found |= {row[0]: row[1] for row in connection.execute(part)}
+    for part in _by_lead(told, decisions.c.lead_id, lead_ids):
+        found |= {row.lead_id: _stands_for(row.evidence) or row.recipient for row in connection.execute(part)}
+    for part in _by_lead(held, episode.lead_id, lead_ids):
+        found |= {row.lead_id: row.claimed_by for row in connection.execute(part)}
     return found
+
+
+def _stands_for(evidence: str) -> str:
+    """For whom a stand-in was told; most evidence speaks of none, and is not read."""
+    return str(loads(evidence).get(STANDS_FOR, "")) if STANDS_FOR in evidence else ""
 
 
 def read_decisions(

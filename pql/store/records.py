@@ -15,6 +15,7 @@ import pandas as pd
 from pql.domain.calendar import to_micros
 from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Outgoing, Subject
+from pql.domain.turns import Taking
 
 EpisodeStatus: TypeAlias = Literal["open", "claimed", "accepted", "rejected", "converted", "lost", "expired"]
 LIVE: tuple[EpisodeStatus, ...] = ("open", "claimed", "accepted")
@@ -22,6 +23,9 @@ DecisionOutcome: TypeAlias = Literal["sent", "held", "withheld"]
 OutcomeKind: TypeAlias = Literal["claim", "snooze", "accept", "reject", "won", "lost"]
 HeldStatus: TypeAlias = Literal["waiting", "sent", "digest", "dropped"]
 OutboxStatus: TypeAlias = Literal["waiting", "sent", "failed", "expired", "shadow"]
+
+# In the evidence of a decision: the address of the rep who has the lead, where a stand-in was told.
+STANDS_FOR = "stands_for"
 
 
 def episode_id(lead_id: str, opened_at: datetime) -> str:
@@ -261,6 +265,7 @@ class RunResults:
             written; a cooldown is never shortened.
         validity: By entity ("account", "allowance", ...): index the entity's id, one column a name; what is known
             now, of all entities. What is null, and ids and names that are absent, end at `as_of`.
+        turns: How counts of turns change; it is added to what stands there when it is written.
         counts: What the run wants to remember of itself; the store adds its own (`Committed`).
         held: Candidates that wait, and are decided anew when they are due.
         settled: What became of candidates that waited, by step key.
@@ -279,6 +284,7 @@ class RunResults:
     conversions: Sequence[ConversionRecord] = ()
     check_ins: Sequence[CheckInRecord] = ()
     validity: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    turns: Sequence[Taking] = ()
     counts: Mapping[str, int | float | str] = field(default_factory=dict)
     held: Sequence[HeldRecord] = ()
     settled: Mapping[str, HeldStatus] = field(default_factory=dict)

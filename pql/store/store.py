@@ -9,8 +9,11 @@ import pandas as pd
 
 from pql.domain.durations import Duration
 from pql.domain.mutes import Mute
+from pql.domain.rules import Absence
+from pql.domain.turns import Turn
 from pql.errors import StateError
 from pql.store import (
+    absences,
     commit,
     episodes,
     erasure,
@@ -22,6 +25,7 @@ from pql.store import (
     reading,
     runs,
     settings,
+    turns,
     validity,
 )
 from pql.store.engine import Database
@@ -338,6 +342,28 @@ class Store:
         """Take a mute back; what it held is decided anew at once. None: none with that number holds."""
         with self._database.writes() as connection:
             return mutes.end(connection, number, at)
+
+    # --- turns and absences -------------------------------------------------------------------------------------
+
+    def turns(self) -> Mapping[tuple[str, str], Turn]:
+        """How many turns each rep has had, by pool and address."""
+        with self._database.reads() as connection:
+            return turns.read(connection)
+
+    def add_absence(self, absence: Absence, *, by: str, at: datetime) -> None:
+        """Keep that somebody is away."""
+        with self._database.writes() as connection:
+            absences.add(connection, absence, by, at)
+
+    def absences(self, at: datetime) -> list[Absence]:
+        """Those that were said by command and have not ended at an instant; some may lie ahead."""
+        with self._database.reads() as connection:
+            return absences.read(connection, at)
+
+    def end_absences(self, email: str, at: datetime) -> list[Absence]:
+        """Somebody is back: their absences end now, those ahead are taken back; returns them."""
+        with self._database.writes() as connection:
+            return absences.end(connection, email, at)
 
     # --- customers ----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from pql.config.parts import Entry, Parts
 from pql.config.problems import Problem
 from pql.config.shapes.base import Shape
 from pql.config.shapes.people import RoutingFile
+from pql.config.shapes.routing import RouteIn
 from pql.config.translate import near
 from pql.config.yaml import Document, Path
 from pql.domain.conditions import Condition, fold
@@ -61,21 +62,52 @@ def _capped(document: Document, at: Path, group: str, caps: Mapping[str, float],
 
 
 def reps(parts: Parts) -> Iterator[Problem]:
-    """Territories and fallbacks that name nobody; not asked where the reps come from a relation."""
+    """Routes, stand-ins and fallbacks that name nobody; not asked where the reps come from a relation."""
     if parts.routing is None or "reps" in parts.relations:
         return
     document, shape = parts.routing.document, parts.routing.shape
     known = {rep.email.casefold(): rep for rep in shape.reps}
-    named: list[tuple[Path, str]] = [(("fallback",), shape.fallback)]
-    for number, territory in enumerate(shape.territories):
-        named += [(("territories", number, "reps", place), email) for place, email in enumerate(territory.reps)]
-    for at, email in named:
+    for at, email in _named_reps(shape):
         if email.casefold() not in known:
             hint = near(email, [rep.email for rep in shape.reps]) or "list it under reps"
             yield document.problem(at, "C022", f"'{email}' is none of the reps", hint)
-    fallback = known.get(shape.fallback.casefold())
-    if fallback and not fallback.active:
-        yield document.problem(("fallback",), "C022", f"the fallback '{shape.fallback}' is not active")
+        elif at[-1] == "fallback" and not known[email.casefold()].active:
+            yield document.problem(at, "C022", f"the fallback '{email}' is not active")
+    teams = list(dict.fromkeys(rep.team for rep in shape.reps if rep.team))
+    for at, route in _routes(shape.routes):
+        if route.team:
+            yield from _known(document, (*at, "team"), route.team, _Words("C033", "team", teams))
+
+
+def _named_reps(shape: RoutingFile) -> Iterator[tuple[Path, str]]:
+    yield ("fallback",), shape.fallback
+    for number, rep in enumerate(shape.reps):
+        if rep.stand_in:
+            yield ("reps", number, "stand_in"), rep.stand_in
+    for at, route in _routes(shape.routes):
+        yield from (((*at, "reps", place), email) for place, email in enumerate(route.reps))
+        if route.fallback:
+            yield (*at, "fallback"), route.fallback
+
+
+def _routes(routes: Sequence[RouteIn], above: Path = ()) -> Iterator[tuple[Path, RouteIn]]:
+    """Every node of the tree and where it stands."""
+    for number, route in enumerate(routes):
+        at: Path = (*above, "routes", number)
+        yield at, route
+        yield from _routes(route.routes, at)
+
+
+def route_names(parts: Parts) -> Iterator[Problem]:
+    """Two routes of one name, wherever in the tree: turns are counted by it."""
+    if parts.routing is None:
+        return
+    seen: set[str] = set()
+    for at, route in _routes(parts.routing.shape.routes):
+        if route.route in seen:
+            message = f"there are two routes '{route.route}'"
+            yield parts.routing.document.problem((*at, "route"), "C040", message, "names are unique")
+        seen.add(route.route)
 
 
 def channels(parts: Parts) -> Iterator[Problem]:
@@ -122,14 +154,20 @@ def conditions(parts: Parts) -> Iterator[Problem]:
         for number, exclusion in enumerate(parts.icp.shape.exclusions):
             yield from _lead(parts, parts.icp.document, ("exclusions", number, "when"), exclusion.when)
     if parts.routing:
-        yield from _territories(parts, parts.routing)
+        for at, route in _routes(parts.routing.shape.routes):
+            yield from _matched(parts, parts.routing.document, (*at, "match"), route.match)
 
 
-def _territories(parts: Parts, routing: Entry[RoutingFile]) -> Iterator[Problem]:
-    for number, territory in enumerate(routing.shape.territories):
-        at: Path = ("territories", number, "when")
-        yield from _lead(parts, routing.document, at, territory.when)
-        yield from _standing(parts, routing.document, at, territory.when)
+def _matched(parts: Parts, document: Document, at: Path, match: Mapping[str, Condition]) -> Iterator[Problem]:
+    yield from _lead(parts, document, at, match)
+    yield from _standing(parts, document, at, match)
+    names = {
+        "signal": [entry.shape.signal for entry in parts.signals],
+        "moment": [entry.shape.moment for entry in parts.moments],
+    }
+    for noun, known in names.items():
+        if noun in match:
+            yield from _values(document, (*at, noun), match[noun], _Words("C034", noun, known))
 
 
 def _lead(parts: Parts, document: Document, at: Path, when: Mapping[str, Condition]) -> Iterator[Problem]:
@@ -203,6 +241,7 @@ CHECKS: Sequence[Callable[[Parts], Iterator[Problem]]] = (
     tiers,
     groups,
     reps,
+    route_names,
     channels,
     statements,
     conditions,

@@ -5,6 +5,7 @@ The descriptions of the fields are what docs/reference.md and the JSON Schemas s
 
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -60,6 +61,13 @@ def _clock(text: str) -> str:
     if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d|24:00", text):
         raise wrong("C018", f"'{text}' is no time of day", "hours and minutes, like 09:00")
     return text
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as exc:
+        raise wrong("C018", f"'{text}' is no date", "year, month and day, like 2026-08-03") from exc
 
 
 def _holidays(text: str) -> str:
@@ -130,6 +138,7 @@ Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
 Clock: TypeAlias = Annotated[
     str, AfterValidator(_clock), Field(json_schema_extra={"pattern": r"^(([01]?\d|2[0-3]):[0-5]\d|24:00)$"})
 ]
+Date: TypeAlias = Annotated[str, AfterValidator(_date), Field(json_schema_extra={"format": "date"})]
 Holidays: TypeAlias = Annotated[str, AfterValidator(_holidays)]
 Schedule: TypeAlias = Annotated[str, AfterValidator(_schedule)]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]

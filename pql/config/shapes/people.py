@@ -1,15 +1,17 @@
 """config/stages.yml, routing.yml and customers.yml: what a lead is called, who is told, how customers are followed."""
 
 from dataclasses import replace
-from datetime import time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
 from pql.config.shapes.base import (
     Clock,
     Conditions,
+    Date,
     Email,
     Holidays,
     Name,
@@ -17,17 +19,15 @@ from pql.config.shapes.base import (
     Shape,
     Text,
     Zone,
-    form,
     positive,
     unique,
     wrong,
 )
 from pql.config.shapes.measures import MeasureIn
+from pql.config.shapes.routing import Routes
 from pql.domain.durations import Duration
-from pql.domain.rules import Channel, CheckIn, Customers, Rep, Routing, Stages, Territory
+from pql.domain.rules import Absence, Channel, CheckIn, Customers, Rep, Routing, Stages
 from pql.domain.working_time import WorkingTime
-
-SlackChannel = Annotated[str, form(r"#[^\s#]+|[CG][A-Z0-9]{6,}|", "a Slack channel, like '#sales' or its id")]
 
 
 class StageIn(Shape):
@@ -98,6 +98,31 @@ def clock_time(text: str) -> time:
     return time(int(hours) % 24, int(minutes))
 
 
+class AbsentIn(Shape):
+    """Days on which a rep is away."""
+
+    first: Date = Field(alias="from", description="The first day away, like 2026-08-03.")
+    until: Date = Field(description="The day they are back.")
+
+    def build(self, email: str, zone: str) -> Absence:
+        """The domain's value: from midnight to midnight, in the rep's zone."""
+        first, back = (midnight(day, zone) for day in (self.first, self.until))
+        return Absence(email=email, since=first, until=back)
+
+
+def midnight(day: str, zone: str) -> datetime:
+    """The instant, in UTC, at which a day (2026-08-03) begins in a time zone."""
+    return datetime.combine(date.fromisoformat(day), time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def _in_order(absences: tuple[AbsentIn, ...]) -> tuple[AbsentIn, ...]:
+    for number, one in enumerate(absences):
+        if one.until <= one.first:
+            message = f"they are back on {one.until}, which is not after {one.first}"
+            raise wrong("C019", message, "'until' is the day they are back", at=(number, "until"))
+    return absences
+
+
 class RepIn(Shape):
     """Somebody who is told about leads."""
 
@@ -118,6 +143,12 @@ class RepIn(Shape):
         default=None, description="The most open leads that they hold; who has so many is skipped in turns."
     )
     digest_at: Clock = Field(default="08:00", description="When their digest is due, on their own clock.")
+    absent: Annotated[tuple[AbsentIn, ...], AfterValidator(_in_order)] = Field(
+        default=(), description="When they are away; `pql absent` says so from one moment to the next."
+    )
+    stand_in: Email | None = Field(
+        default=None, description="Who goes on with their leads meanwhile; else the next rep of the route or team."
+    )
 
     def build(self, project: WorkingTime) -> Rep:
         """The domain's value.
@@ -137,16 +168,9 @@ class RepIn(Shape):
             at_once=self.at_once,
             capacity=self.capacity,
             digest_at=clock_time(self.digest_at),
+            absent=tuple(one.build(self.email, self.time_zone) for one in self.absent),
+            stand_in=self.stand_in or "",
         )
-
-
-class TerritoryIn(Shape):
-    """Leads that meet all conditions go to these reps in turn."""
-
-    territory: Name = Field(description="The name; unique.")
-    when: Conditions = Field(min_length=1, description="Conditions on the lead's attributes; all must hold.")
-    reps: tuple[Email, ...] = Field(min_length=1, description="The reps, by address; each in turn.")
-    slack_channel: SlackChannel = Field(default="", description="A team channel that is told too.")
 
 
 class ChannelsIn(Shape):
@@ -158,14 +182,15 @@ class ChannelsIn(Shape):
 
 
 class RoutingFile(Shape):
-    """Who is told: the lead's owner if active, else the first territory that matches, else the fallback."""
+    """Who is told: who has the lead, else its owner, else the next rep of its route, else the fallback."""
 
     reps: Annotated[tuple[RepIn, ...], unique("reps", "email", lambda entry: str(entry.email).casefold())] = Field(
         default=(), description="The reps; may be left out where sql/reps.sql lists them."
     )
-    territories: Annotated[
-        tuple[TerritoryIn, ...], unique("territories", "territory", lambda entry: str(entry.territory))
-    ] = Field(default=(), description="Who gets which leads; the first that matches.")
+    owner: bool = Field(
+        default=True, description="The account's owner, if one of the reps, goes before turns."
+    )
+    routes: Routes = Field(default=(), description="The tree of who gets which leads; the first that matches.")
     fallback: Email = Field(description="The rep who gets what nobody else does.")
     channels: ChannelsIn = Field(description="The channels by urgency: `now`, `today`, `digest`.")
     working_hours: WorkingHoursIn = Field(
@@ -183,10 +208,8 @@ class RoutingFile(Shape):
         working = self.working_hours.build(WorkingTime())
         return Routing(
             reps=tuple(one.build(working) for one in self.reps),
-            territories=tuple(
-                Territory(name=one.territory, when=one.when, reps=one.reps, slack_channel=one.slack_channel)
-                for one in self.territories
-            ),
+            branches=tuple(one.build() for one in self.routes),
+            owner=self.owner,
             fallback=self.fallback,
             channels={"now": self.channels.now, "today": self.channels.today, "digest": self.channels.digest},
             max_per_rep_a_day=self.max_per_rep_a_day,

@@ -126,7 +126,7 @@ def definitions(signals: Sequence[Signal] = (), *, icp: Icp = EMPTY_ICP, scoring
             ),
             otherwise="free",
         ),
-        routing=Routing(reps=(), territories=(), fallback="", channels={}),
+        routing=Routing(reps=(), branches=(), fallback="", channels={}),
         customers=Customers(check_ins=(), use=ActiveDays(window=WEEK), drop=0.5, success_fallback=""),
         content_hash="",
     )
