@@ -15,12 +15,14 @@ from pql.config.settings import DeliverySettings, Project
 from pql.domain.calendar import Calendar
 from pql.domain.durations import Duration
 from pql.domain.mutes import Mute
+from pql.domain.rules import Absence, Rep
 from pql.jobs.check import check_source
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
 from pql.jobs.explain import Explained, explain, known_lead
 from pql.jobs.names import known_name
 from pql.jobs.reading import Progress, rolled_plans, silent
+from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, reps_at, try_route
 from pql.jobs.serve import serve
 from pql.notify import Channel, open_channels
 from pql.notify.checking import check_templates
@@ -188,6 +190,39 @@ class App:
             now + timedelta(seconds=snooze_for.seconds) if snooze_for else None,
             cooldown=self.project.definitions.qualification.cooldown,
         )
+
+    # --- reps and routes ---
+
+    def reps(self) -> Sequence[RepStanding]:
+        """How all reps stand now."""
+        return reps_at(self.store, self.project.definitions.routing, self.clock())
+
+    def absent(self, rep: str, *, since: str | None, until: str, by: str) -> tuple[Absence, Rep]:
+        """A rep, named by address or name, is away until a day (2026-08-14) in their zone, or an instant.
+
+        Raises:
+            RepUnknown: No rep is meant, or several are.
+            AbsenceRefused: It is no day, or the end is not ahead.
+        """
+        now = self.clock()
+        who = known_rep(self.project.definitions.routing, rep)
+        return away(self.store, who, since=since, until=until, by=by, at=now), who
+
+    def back(self, rep: str) -> Rep:
+        """A rep is back.
+
+        Raises:
+            RepUnknown: No rep is meant, or several are.
+            AbsenceRefused: They were not away, or by config/routing.yml.
+        """
+        routing = self.project.definitions.routing
+        who = known_rep(routing, rep)
+        back(self.store, routing, who, self.clock())
+        return who
+
+    def try_route(self, lead: str, *, moment: str = "") -> RouteTested:
+        """Where a message about a lead would go now; nothing is sent or remembered."""
+        return try_route(self.store, self.project, self.channels, lead, moment=moment, at=self.clock())
 
 
 def open_app(

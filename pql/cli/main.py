@@ -15,7 +15,9 @@ from pql.cli import (
     notifications,
     outcomes,
     pause,
+    reps,
     rollup,
+    routes,
     run,
     serve,
     version,
@@ -50,9 +52,13 @@ COMMANDS = (
     mutes.unmute,
     pause.pause,
     pause.resume,
+    reps.reps,
+    reps.absent,
+    reps.back,
     migrate.migrate,
     version.version,
 )
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(rollup.rollup, name="rollup")
+app.add_typer(routes.routes, name="routes")

@@ -192,7 +192,7 @@ class _Way:
         if own is not None and not self._away(own):
             return self._to(own, path, f"fallback of the route: {own.name}")
         path += [f"the route's fallback {own.name} is {self._why_not(own)}"] if own else []
-        last = next(rep for rep in self.routing.reps if rep.email.casefold() == self.routing.fallback.casefold())
+        last = last_resort(self.routing)
         stand_in = self._stand_in(last) if self._away(last) else None
         if stand_in is not None:
             path.append(f"the fallback {last.name} is {self._why_not(last)}")
@@ -238,6 +238,14 @@ def rep_of(routing: Routing, email: str) -> Rep | None:
     """The active rep with an address."""
     wanted = email.casefold()
     return next((rep for rep in routing.reps if rep.active and rep.email.casefold() == wanted), None)
+
+
+def last_resort(routing: Routing) -> Rep:
+    """The project's fallback; somebody who is none of the reps works as the project does."""
+    found = next((rep for rep in routing.reps if rep.email.casefold() == routing.fallback.casefold()), None)
+    name = routing.fallback.partition("@")[0].replace(".", " ").title()
+    working = routing.working
+    return found or Rep(email=routing.fallback, name=name, time_zone=working.zone, working=working)
 
 
 def away_at(absences: Sequence[Absence], at: datetime) -> dict[str, datetime]:

@@ -95,13 +95,17 @@ class WorkingTime:
             total += max(min(closes, b) - max(opens, a), timedelta())
         raise AssertionError("there is always a next day")
 
+    def local(self, at: datetime) -> datetime:
+        """The instant on the wall clock here."""
+        return at.astimezone(ZoneInfo(self.zone))
+
     def is_holiday(self, day: date) -> bool:
         """Whether a date is a public holiday here."""
         return bool(self.holidays) and day in _holidays(self.holidays, day.year)
 
     def _spans(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """The stretches of working time that end after `at`, in order, without overlap, in UTC; there is always one."""
-        first = at.astimezone(ZoneInfo(self.zone)).date() - timedelta(days=1)
+        first = self.local(at).date() - timedelta(days=1)
         worked, until = first, datetime.min.replace(tzinfo=UTC)
         for day in (first + timedelta(days=number) for number in range((date.max - first).days)):
             rested = (day - worked).days > _LONGEST_REST
@@ -120,6 +124,15 @@ class WorkingTime:
         following = day if self.end > self.start else day + timedelta(days=1)
         opens = datetime.combine(day, self.start, tzinfo=zone).astimezone(UTC)
         return opens, datetime.combine(following, self.end, tzinfo=zone).astimezone(UTC)
+
+
+def midnight(day: str, zone: str) -> datetime:
+    """The instant, in UTC, at which a day (2026-08-03) begins in a time zone.
+
+    Raises:
+        ValueError: It is no date.
+    """
+    return datetime.combine(date.fromisoformat(day), time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 # Nothing is quiet.

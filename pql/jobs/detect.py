@@ -11,7 +11,7 @@ from pql.config.settings import Project
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Subject
 from pql.domain.qualification import advance
-from pql.domain.routing import Route
+from pql.domain.routing import Route, last_resort
 from pql.errors import PqlError
 from pql.jobs.candidates import Case, episode_cases, moment_cases, occurrence_key, undecided
 from pql.jobs.compose import BASELINE_SHOWN, Briefing, baseline_alert
@@ -196,7 +196,7 @@ def _summary(
 ) -> dict[str, Sequence[OutboxRecord]]:
     """The one message of the first run, to the fallback rep."""
     routing = tools.project.definitions.routing
-    rep = next(rep for rep in routing.reps if rep.email.casefold() == routing.fallback.casefold())
+    rep = last_resort(routing)
     chosen = Route(rep=rep, slack_channel="", path=(f"fallback: {rep.name}",))
     ranked = _ranked(briefing.evaluation, lead_ids)
     moments = sum(case.candidate.subject is Subject.MOMENT for case in cases)

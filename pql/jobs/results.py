@@ -36,6 +36,7 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         outbox=[record for records in thought.messages.records.values() for record in records],
         held=thought.telling.held,
         settled=thought.telling.settled,
+        turns=thought.telling.turns,
         conversions=thought.followed.records,
         check_ins=thought.followed.check_ins,
         validity={

@@ -18,7 +18,7 @@ from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Alert, Subject
 from pql.domain.moments import Urgency
 from pql.domain.mutes import Mute, muting
-from pql.domain.routing import Route, route
+from pql.domain.routing import Route, channels_for, route
 from pql.domain.rules import Rep
 from pql.domain.scoring import band_of
 from pql.errors import ConfigError
@@ -33,6 +33,7 @@ from pql.jobs.compose import (
     usage_drop_alert,
 )
 from pql.jobs.reading import champions_plan
+from pql.jobs.routing import Standing, routed_facts, standing_of, stood_in
 from pql.notify import Channel
 from pql.store import Store
 from pql.store.records import DecisionOutcome, DecisionRecord, OutboxRecord
@@ -62,7 +63,7 @@ class Memory:
     holders: Mapping[str, str]
     snoozed: Mapping[str, datetime]
     cooling: Mapping[str, datetime]
-    assigned: Counter[str]
+    standing: Standing = field(default_factory=Standing)
     mutes: Sequence[Mute] = ()
     sent: Counter[str] = field(default_factory=Counter)
     urgent: Counter[str] = field(default_factory=Counter)
@@ -101,7 +102,7 @@ def remember(store: Store, project: Project, cases: Sequence[Case], *, as_of: da
         holders=store.holders(lead_ids),
         snoozed=instants_of(episodes, "snoozed_until"),
         cooling=instants_of(hysteresis, "cooldown_until"),
-        assigned=Counter(store.assigned()),
+        standing=standing_of(store, project.definitions.routing, as_of=as_of),
         mutes=store.mutes(as_of),
         sent=every - pressing,
         urgent=pressing,
@@ -163,6 +164,8 @@ def _decide_one(project: Project, evaluation: Evaluation, case: Case, memory: Me
     decision = decide(case.candidate, facts, as_of=evaluation.as_of)
     if decision.why.sends:
         _count(memory, case, chosen, evaluation.as_of)
+    if decision.why.sends or decision.why.waits:
+        _assign(memory, case, chosen, evaluation.as_of)
     return Told(case=case, decision=decision, route=chosen)
 
 
@@ -212,19 +215,25 @@ def _count(memory: Memory, case: Case, chosen: Route, as_of: datetime) -> None:
         (memory.urgent if urgent else memory.sent)[chosen.rep.email] += 1
     if moment:
         memory.gathered.add(candidate.lead_id)
-    if candidate.lead_id not in memory.routed:
-        memory.assigned[chosen.rep.email] += 1
-        memory.routed[candidate.lead_id] = chosen.rep.email
+
+
+def _assign(memory: Memory, case: Case, chosen: Route, as_of: datetime) -> None:
+    """The lead is with a rep from now on, also where the message waits for their morning."""
+    candidate = case.candidate
+    if candidate.subject not in FOR_SUCCESS and candidate.lead_id not in memory.routed:
+        qualified = candidate.subject is Subject.QUALIFICATION and candidate.held_at is None
+        memory.standing.give(chosen, as_of, qualified=qualified)
+        memory.routed[candidate.lead_id] = chosen.stands_for or chosen.rep.email
 
 
 def choose_route(project: Project, evaluation: Evaluation, case: Case, memory: Memory) -> Route:
     """The success owner for what is about customers, else the rep of the lead."""
     lead_id = case.candidate.lead_id
-    facts = facts_of(evaluation, lead_id)
     if case.candidate.subject in FOR_SUCCESS:
-        return success_route(project, facts)
+        return success_route(project, facts_of(evaluation, lead_id))
     held_by = memory.routed.get(lead_id) or memory.holders.get(lead_id)
-    return route(project.definitions.routing, facts, assigned=memory.assigned, held_by=held_by)
+    facts = routed_facts(evaluation, case)
+    return route(project.definitions.routing, facts, memory.standing.now, held_by=held_by)
 
 
 def success_route(project: Project, facts: Mapping[str, object]) -> Route:
@@ -314,7 +323,7 @@ def targets(project: Project, channels: Mapping[str, Channel], chosen: Route, ur
     Raises:
         ConfigError: No channel at all is set up.
     """
-    wanted = project.definitions.routing.channels.get(urgency, ())
+    wanted = channels_for(project.definitions.routing, chosen, urgency)
     found = {target.channel: target for name in wanted if (target := _target(project, channels, chosen, name.value))}
     if not found:
         raise ConfigError(
@@ -391,6 +400,7 @@ def decision_records(told: Told, records: Sequence[OutboxRecord], *, as_of: date
             topic=told.case.topic,
             recipient=told.route.rep.email if told.route else "",
             channel=channel,
+            evidence=stood_in(told.route),
         )
         for channel in [record.channel for record in records] or [""]
     ]

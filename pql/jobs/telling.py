@@ -9,14 +9,16 @@ from pql.domain.decisions import GATHER, Why
 from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Subject
 from pql.domain.moments import Urgency
+from pql.domain.turns import Taking
 from pql.jobs.candidates import Case
 from pql.jobs.compose import Briefing, moments_alert
 from pql.jobs.reading import Progress, silent
+from pql.jobs.routing import stood_in, takings_of
 from pql.jobs.tell import Told, alert_of, decide_all, decision_records, outbox_records, remember
 from pql.jobs.waiting import about_of
 from pql.notify import Channel
 from pql.store import Store
-from pql.store.records import DecisionRecord, HeldRecord, HeldStatus, OutboxRecord
+from pql.store.records import STANDS_FOR, DecisionRecord, HeldRecord, HeldStatus, OutboxRecord
 
 THREAD = timedelta(days=14)  # news of a lead goes under a message that is no older
 # What is said of it is no news: it was never due, or is told already.
@@ -31,11 +33,13 @@ class Telling:
         told: Each case with its decision and route.
         held: What waits, to be decided anew.
         settled: What became of what waited before.
+        turns: The turns that reps took.
     """
 
     told: Sequence[Told]
     held: Sequence[HeldRecord]
     settled: Mapping[str, HeldStatus]
+    turns: Sequence[Taking] = ()
 
     @property
     def sent(self) -> list[Told]:
@@ -64,7 +68,9 @@ def told_of(
     """
     as_of = evaluation.as_of
     memory = remember(store, project, cases, as_of=as_of)
-    chosen = {record.lead_id: record.recipient for record in waiting if record.recipient}
+    chosen = {
+        record.lead_id: str(record.about.get(STANDS_FOR) or record.recipient) for record in waiting if record.recipient
+    }
     memory = replace(memory, holders={**chosen, **memory.holders})
     told = decide_all(project, evaluation, cases, memory, baseline=baseline)
     waited = {record.step_key for record in waiting}
@@ -74,6 +80,7 @@ def told_of(
         settled={
             key: _status(one.why) for one in told if (key := one.case.candidate.key) in waited and not one.why.waits
         },
+        turns=takings_of(memory.standing),
     )
 
 
@@ -90,7 +97,7 @@ def _held(told: Told, as_of: datetime) -> HeldRecord:
         happened_at=candidate.happened_at,
         held_at=candidate.held_at or as_of,
         due_at=told.decision.due_at or as_of + GATHER,
-        about=about_of(told.case),
+        about={**about_of(told.case), **stood_in(told.route)},
     )
 
 

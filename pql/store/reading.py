@@ -67,13 +67,6 @@ def sent_since(
     return connection.scalar(steps) or 0
 
 
-def assigned(connection: sa.Connection) -> dict[str, int]:
-    """How many leads were told to each recipient, ever."""
-    leads = sa.func.count(decisions.c.lead_id.distinct())
-    query = sa.select(decisions.c.recipient, leads).where(_TOLD, decisions.c.lead_id != "")
-    return {row[0]: row[1] for row in connection.execute(query.group_by(decisions.c.recipient))}
-
-
 def holders(connection: sa.Connection, lead_ids: Collection[str] | None) -> dict[str, str]:
     """For each lead who holds its live episode, else who was last told about it, or for whom a stand-in was."""
     told = sa.select(decisions.c.lead_id, decisions.c.recipient, decisions.c.evidence).where(

@@ -278,11 +278,6 @@ class Store:
         with self._database.reads() as connection:
             return reading.sent_since(connection, recipient, day_start, subjects, topics)
 
-    def assigned(self) -> dict[str, int]:
-        """How many different leads were told to each recipient, ever."""
-        with self._database.reads() as connection:
-            return reading.assigned(connection)
-
     def holders(self, lead_ids: Collection[str] | None = None) -> dict[str, str]:
         """For each lead the rep who holds its live episode, else who was last told about the lead."""
         with self._database.reads() as connection:

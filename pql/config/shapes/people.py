@@ -1,10 +1,9 @@
 """config/stages.yml, routing.yml and customers.yml: what a lead is called, who is told, how customers are followed."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import time
 from enum import StrEnum
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
@@ -27,7 +26,7 @@ from pql.config.shapes.measures import MeasureIn
 from pql.config.shapes.routing import Routes
 from pql.domain.durations import Duration
 from pql.domain.rules import Absence, Channel, CheckIn, Customers, Rep, Routing, Stages
-from pql.domain.working_time import WorkingTime
+from pql.domain.working_time import WorkingTime, midnight
 
 
 class StageIn(Shape):
@@ -110,11 +109,6 @@ class AbsentIn(Shape):
         return Absence(email=email, since=first, until=back)
 
 
-def midnight(day: str, zone: str) -> datetime:
-    """The instant, in UTC, at which a day (2026-08-03) begins in a time zone."""
-    return datetime.combine(date.fromisoformat(day), time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
-
 def _in_order(absences: tuple[AbsentIn, ...]) -> tuple[AbsentIn, ...]:
     for number, one in enumerate(absences):
         if one.until <= one.first:
@@ -187,9 +181,7 @@ class RoutingFile(Shape):
     reps: Annotated[tuple[RepIn, ...], unique("reps", "email", lambda entry: str(entry.email).casefold())] = Field(
         default=(), description="The reps; may be left out where sql/reps.sql lists them."
     )
-    owner: bool = Field(
-        default=True, description="The account's owner, if one of the reps, goes before turns."
-    )
+    owner: bool = Field(default=True, description="The account's owner, if one of the reps, goes before turns.")
     routes: Routes = Field(default=(), description="The tree of who gets which leads; the first that matches.")
     fallback: Email = Field(description="The rep who gets what nobody else does.")
     channels: ChannelsIn = Field(description="The channels by urgency: `now`, `today`, `digest`.")

@@ -122,7 +122,6 @@ def test_what_was_told_is_known_by_step_lead_and_recipient(store: Store) -> None
     assert last["at"].tolist() == [to_micros(at) for at in (T0 + HOUR, T0, T0 + DAY)]
     assert store.last_told(["b"])["lead_id"].tolist() == ["b"]
     assert store.last_told([]).empty
-    assert store.assigned() == {MIA: 1, TOM: 1}
 
 
 def test_a_reps_day_counts_steps_and_not_channels(store: Store) -> None:
