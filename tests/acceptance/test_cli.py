@@ -57,6 +57,8 @@ COMMANDS = (
     *("init", "check", "demo", "run", "deliver", "serve", "explain", "leads", "customers", "notifications"),
     *("claim", "snooze", "reject", "won", "lost", "mute", "mutes", "unmute"),
     *("pause", "resume", "migrate", "version"),
+    *("claim", "snooze", "reject", "won", "lost", "pause", "resume", "migrate", "version"),
+    *("reps", "absent", "back", "routes"),
 )
 
 
@@ -197,6 +199,34 @@ def test_a_mute_of_nothing_and_of_what_there_is_not_is_refused(ran: Path) -> Non
 def test_pause_and_resume_are_said(ran: Path) -> None:
     assert "paused" in pql("pause", "--by", "mia", cwd=ran).stdout
     assert pql("resume", cwd=ran).returncode == 0
+
+
+def test_the_routing_tree_is_shown_and_a_leads_way_through_it(ran: Path) -> None:
+    tree = pql("routes", cwd=ran)
+    assert "  emea: country one of DE, GB" in tree.stdout, tree.stderr
+    lead = live_lead(ran)
+    tried = pql("routes", "test", lead, "--moment", "paywall_hit", cwd=ran)
+    assert tried.returncode == 0, tried.stderr
+    assert tried.stdout.endswith("Nothing was sent or remembered.\n")
+    said = json.loads(pql("routes", "test", lead, "--json", cwd=ran).stdout)
+    assert said["rep"].endswith("@plotline.test")
+    assert said["path"]
+    assert said["targets"]
+    for wrong, cure in ((["nobody"], "pql leads"), ([lead, "--moment", "paywal"], "paywall_hit")):
+        done = pql("routes", "test", *wrong, cwd=ran)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert cure in done.stderr
+
+
+def test_a_rep_is_away_until_they_are_back(ran: Path) -> None:
+    said = pql("absent", "owen@plotline.test", "--until", "2100-01-04", "--by", "ops", cwd=ran)
+    assert (said.returncode, "Owen Hale is away until 2100-01-04" in said.stdout) == (0, True), said.stderr
+    assert "Mon 04 Jan 00:00" in pql("reps", cwd=ran).stdout
+    rows = {row["name"]: row for row in json.loads(pql("reps", "--json", cwd=ran).stdout)}
+    assert [name for name, row in rows.items() if row["away_until"]] == ["Owen Hale"]
+    assert pql("back", "owen hale", cwd=ran).stdout == "Owen Hale is back.\n"
+    again = pql("back", "owen hale", cwd=ran)
+    assert (again.returncode, "Owen Hale is not away" in again.stderr) == (1, True)
 
 
 def test_migrate_of_a_current_database_does_nothing(ran: Path) -> None:

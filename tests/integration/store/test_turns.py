@@ -1,7 +1,9 @@
 """Whose turn it is and who is away, over restarts and several jobs at once."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 from pql.domain.messages import Subject
 from pql.domain.rules import Absence
@@ -66,11 +68,10 @@ def test_an_absence_lasts_until_its_end_or_until_somebody_is_back(store: Store) 
 
 
 def test_a_lead_stays_with_the_rep_for_whom_a_stand_in_was_told(store: Store) -> None:
-    stood_in = {"evidence": {STANDS_FOR: MIA, "score": 80}, "recipient": OWEN}
-    moment = {"subject": Subject.MOMENT, "topic": "paywall"}
+    stood_in: Mapping[str, Any] = {"evidence": {STANDS_FOR: MIA, "score": 80}, "recipient": OWEN, "topic": "paywall"}
     commit(store, opened=[opened("a"), opened("b")], decisions=[decision("q"), decision("q-b", "b", recipient=OWEN)])
     later = T0 + HOUR
-    commit(store, later, decisions=[decision("m", at=later, **moment, **stood_in)])
+    commit(store, later, decisions=[decision("m", at=later, subject=Subject.MOMENT, **stood_in)])
     assert store.holders() == {"a": MIA, "b": OWEN}
     # Who claims it has it.
     store.record_outcome("a", "claim", OWEN, later)
