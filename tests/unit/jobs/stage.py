@@ -53,7 +53,7 @@ MOMENTS = (moment("paywall"), moment("limit"), moment("visit", Urgency.TODAY), m
 
 
 def a_project(**routing: Any) -> Project:
-    given: dict[str, Any] = {"reps": REPS, "territories": (), "fallback": MIA, "working": OFFICE, **routing}
+    given: dict[str, Any] = {"reps": REPS, "branches": (), "fallback": MIA, "working": OFFICE, **routing}
     urgencies = {"now": (Channel.FILE,), "today": (Channel.FILE,), "digest": (Channel.FILE,)}
     made = definitions((signal("breadth", Points(worth=60)), signal("team")))
     return Project(
