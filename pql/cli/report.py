@@ -37,6 +37,10 @@ def show_report(report: "RunReport") -> None:
     if report.already_committed:
         say(f"The run as of {report.as_of:%Y-%m-%d %H:%M} UTC was done before: nothing to do.")
         return
+    if report.stopped:
+        say(f"Nothing was evaluated as of {report.as_of:%Y-%m-%d %H:%M} UTC: a source cannot be relied on.")
+        _show_sources(report)
+        return
     counts = report.counts
     kind = ", a dry run: nothing is remembered" if report.dry_run else ""
     say(f"As of {report.as_of:%Y-%m-%d %H:%M} UTC{kind}")
@@ -48,7 +52,13 @@ def show_report(report: "RunReport") -> None:
     withheld = _withheld(report.told)
     if withheld:
         say(f"  not told: {withheld}")
+    _show_sources(report)
     for sentence in report.quality:
+        say(f"  ! {sentence}")
+
+
+def _show_sources(report: "RunReport") -> None:
+    for sentence in (*report.sources, *report.cures):
         say(f"  ! {sentence}")
 
 
@@ -72,6 +82,8 @@ def report_json(report: "RunReport") -> dict[str, Any]:
         "dry_run": report.dry_run,
         "already_committed": report.already_committed,
         "baseline": report.baseline,
+        "stopped": report.stopped,
+        "sources": list(report.sources),
         "counts": dict(report.counts),
         "fired": dict(report.fired),
         "opened": list(report.opened),

@@ -35,3 +35,5 @@ def run(
         print_json(report_json(report))
     else:
         show_report(report)
+    if report.stopped:
+        raise typer.Exit(1)

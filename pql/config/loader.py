@@ -241,6 +241,7 @@ class _Reader:
             statements=parts.statements,
             variables=pql.usage.variables,
             rollup=None if pql.usage.rollup is None else pql.usage.rollup.build(),
+            expect=pql.usage.expect.build(),
             folder=self._files.folder,
         )
         return Project(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pql.domain.definitions import Definitions
 from pql.domain.durations import Duration
+from pql.domain.source_health import Expectation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class UsageSettings:
         statements: The project's `sql/measures/*.sql` by path.
         variables: What the SQL's Jinja sees beside `start` and `end`.
         rollup: None: every evaluation reads the events themselves.
+        expect: What is expected of relations, by name: how fresh they are, and how like their past.
     """
 
     url: str = field(repr=False)
@@ -58,6 +60,7 @@ class UsageSettings:
     statements: Mapping[str, SqlFile] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
     rollup: RollupSettings | None = None
+    expect: Mapping[str, Expectation] = field(default_factory=dict)
     folder: Path = Path()
 
 

@@ -1,10 +1,12 @@
-"""What of a lead, and of its users, the definitions ask for."""
+"""What of a lead, of its users and of the relations the definitions ask for."""
 
 from collections.abc import Iterable, Iterator
 
 from pql.domain.definitions import Definitions
 from pql.domain.icp import Of, Subject
-from pql.domain.partials import AttributeInput
+from pql.domain.measures.base import Measure
+from pql.domain.partials import AllowanceInput, AttributeInput, PartialInput
+from pql.domain.patterns.base import Pattern
 from pql.domain.rules import all_branches
 from pql.domain.verdicts import needed
 
@@ -47,3 +49,23 @@ def _subjects(definitions: Definitions) -> Iterator[Subject]:
 
 def _of_account(subjects: Iterable[Subject]) -> Iterator[str]:
     return (subject.attribute for subject in subjects if subject.of is Of.ACCOUNT)
+
+
+def relations_of(measure: Measure) -> frozenset[str]:
+    """The relations that a measure reads, beside what leads are made of. Of a team's own SQL nobody can tell."""
+    found = set()
+    for source in measure.inputs().values():
+        match source:
+            case PartialInput():
+                found.add(source.partial.relation.value)
+            case AllowanceInput():
+                found.add("allowances")
+            case _:
+                pass
+    return frozenset(found)
+
+
+def relations_of_pattern(pattern: Pattern) -> frozenset[str]:
+    """The relations that a moment's pattern reads."""
+    own = {"allowance": "allowances", "trial_ends": "subscriptions"}.get(pattern.kind)
+    return frozenset({own or "events"}) | (frozenset({"events"}) if pattern.event_filter is not None else frozenset())

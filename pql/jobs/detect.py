@@ -8,6 +8,7 @@ from datetime import datetime
 import pandas as pd
 
 from pql.config.settings import Project
+from pql.domain.definitions import Definitions
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Subject
 from pql.domain.qualification import advance
@@ -16,6 +17,9 @@ from pql.errors import PqlError
 from pql.jobs.candidates import Case, episode_cases, moment_cases, occurrence_key, undecided
 from pql.jobs.compose import BASELINE_SHOWN, Briefing, baseline_alert
 from pql.jobs.customers import closed_by_conversion, follow
+from pql.jobs.guard import UNGUARDED, Guarded, blinded, note_unreadable, steady, watchable, without
+from pql.jobs.guard import look as look_at_sources
+from pql.jobs.guard import remember as remember_sources
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
 from pql.jobs.tell import brief, outbox_records
@@ -49,6 +53,9 @@ class RunReport:
     Args:
         already_committed: The run had been done before: nothing was read or written, and the rest is empty.
         baseline: It was the first run ever.
+        stopped: A source that every lead is made of is broken: nothing was evaluated, and the rest is empty.
+        sources: What is wrong with sources, in sentences.
+        cures: What can be done about it.
         quality: Sentences about rows of the source that are not as they should be.
         counts: leads, eligible, opened, closed, live, moments, conversions, notifications.
         fired: For each signal how many leads it fired for.
@@ -61,6 +68,9 @@ class RunReport:
     dry_run: bool = False
     already_committed: bool = False
     baseline: bool = False
+    stopped: bool = False
+    sources: tuple[str, ...] = ()
+    cures: tuple[str, ...] = ()
     quality: tuple[str, ...] = ()
     counts: Mapping[str, int | float | str] = field(default_factory=dict)
     fired: Mapping[str, int] = field(default_factory=dict)
@@ -90,21 +100,35 @@ def detect(
     """
     last = tools.store.last_as_of(JOB)
     if dry_run:
-        return report_of(think(tools, as_of=as_of, last=last, progress=progress, keep_on=keep_on), dry_run=True)
+        guarded = look_at_sources(tools.project, tools.warehouse, tools.store, as_of=as_of)
+        if guarded.stops:
+            return _stopped(guarded, as_of=as_of, dry_run=True)
+        thought = think(tools, as_of=as_of, last=last, guarded=guarded, progress=progress, keep_on=keep_on)
+        return report_of(thought, dry_run=True, guarded=guarded)
     run = tools.store.begin_run(JOB, as_of, tools.clock())
     if run.already_committed:
         return RunReport(as_of=as_of, already_committed=True)
     try:
         with tools.store.alive(run, tools.clock):
-            thought = think(tools, as_of=as_of, last=last, progress=progress, keep_on=keep_on)
+            guarded = look_at_sources(tools.project, tools.warehouse, tools.store, as_of=as_of)
+            remember_sources(tools.store, guarded, tools.clock())
+            if guarded.stops:
+                tools.store.stop_run(run, "; ".join(guarded.sentences), tools.clock())
+                return _stopped(guarded, as_of=as_of)
+            thought = think(tools, as_of=as_of, last=last, guarded=guarded, progress=progress, keep_on=keep_on)
             progress("Remembering", 0, 1)
             committed = tools.store.commit_run(run, results_of(tools.project.definitions, thought), tools.clock())
             progress("Remembering", 1, 1)
     except BaseException as exc:
         words = str(exc) if isinstance(exc, PqlError) else f"{type(exc).__name__}: {exc}"
         tools.store.fail_run(run, words, tools.clock())
+        note_unreadable(tools.store, exc, tools.clock())
         raise
-    return report_of(thought, dry_run=False, committed=committed)
+    return report_of(thought, dry_run=False, committed=committed, guarded=guarded)
+
+
+def _stopped(guarded: Guarded, *, as_of: datetime, dry_run: bool = False) -> RunReport:
+    return RunReport(as_of=as_of, dry_run=dry_run, stopped=True, sources=guarded.sentences, cures=guarded.cures)
 
 
 def think(
@@ -112,6 +136,7 @@ def think(
     *,
     as_of: datetime,
     last: datetime | None,
+    guarded: Guarded = UNGUARDED,
     progress: Progress = silent,
     keep_on: Callable[[], bool] = lambda: True,
 ) -> Thought:
@@ -121,6 +146,7 @@ def think(
         tools: The project, the usage tables and what is remembered.
         as_of: The instant.
         last: The last committed run; None makes this one the baseline.
+        guarded: Which sources cannot be relied on.
         progress: Is told of each step.
         keep_on: Asked whether there is time to fill in more of the past of new definitions.
     """
@@ -128,7 +154,8 @@ def think(
     definitions, baseline = project.definitions, last is None
     reading = read(warehouse, definitions, as_of=as_of, progress=progress, keep_on=keep_on)
     progress("Evaluating leads", 0, 1)
-    evaluation = evaluated(project, reading)
+    blind = blinded(definitions.signals, guarded.blind)
+    evaluation = evaluated(project, without(reading, blind))
     progress("Evaluating leads", 1, 1)
     episodes = store.open_episodes()
     followed = follow(warehouse, store, definitions, evaluation.leads, as_of=as_of, last=last)
@@ -140,9 +167,11 @@ def think(
         definitions.scoring.tiers,
         as_of=as_of,
     )
+    transitions = steady(transitions, blind)
     live = episodes.drop(index=[row.lead_id for row in converted]).drop(index=transitions.closed.index, errors="ignore")
     progress("Looking for moments", 0, 1)
-    moments = _new_moments(tools, evaluation, last=last, as_of=as_of)
+    watched = watchable(definitions, guarded.blind)
+    moments = _new_moments(tools, watched, evaluation, last=last, as_of=as_of)
     progress("Looking for moments", 1, 1)
     untold, held = episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation), store.held()
     due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of)
@@ -167,6 +196,7 @@ def think(
         converted=converted,
         baseline=baseline,
         live=len(live) + len(transitions.opened),
+        blind=blind,
     )
 
 
@@ -185,8 +215,10 @@ def _qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.D
     )
 
 
-def _new_moments(tools: Tools, evaluation: Evaluation, *, last: datetime | None, as_of: datetime) -> list[Case]:
-    cases = moment_cases(tools.warehouse, tools.project.definitions, evaluation, last=last, as_of=as_of)
+def _new_moments(
+    tools: Tools, definitions: Definitions, evaluation: Evaluation, *, last: datetime | None, as_of: datetime
+) -> list[Case]:
+    cases = moment_cases(tools.warehouse, definitions, evaluation, last=last, as_of=as_of)
     known = tools.store.known_occurrences({occurrence_key(case) for case in cases})
     return undecided(cases, known)
 
@@ -205,7 +237,9 @@ def _summary(
     return {key: outbox_records(tools.project, tools.channels, alert, key, chosen, happened_at=briefing.as_of)}
 
 
-def report_of(thought: Thought, *, dry_run: bool, committed: Committed | None = None) -> RunReport:
+def report_of(
+    thought: Thought, *, dry_run: bool, committed: Committed | None = None, guarded: Guarded = UNGUARDED
+) -> RunReport:
     """What a run found, for people."""
     evaluation = thought.evaluation
     fired = evaluation.verdicts.outcomes.eq(Outcome.FIRED).sum()
@@ -213,6 +247,8 @@ def report_of(thought: Thought, *, dry_run: bool, committed: Committed | None = 
         as_of=evaluation.as_of,
         dry_run=dry_run,
         baseline=thought.baseline,
+        sources=guarded.sentences,
+        cures=guarded.cures,
         quality=(*thought.reading.quality.sentences(), *thought.reading.notes()),
         counts=counts_of(thought),
         fired={str(name): int(number) for name, number in fired.items()},

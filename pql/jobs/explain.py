@@ -66,7 +66,7 @@ def explain(tools: Tools, text: str, *, as_of: datetime) -> Explained:
     """
     lead_id = find(tools, text, as_of=as_of)
     store, definitions = tools.store, tools.project.definitions
-    run = next(iter(store.runs(job=JOB, limit=1)), None)
+    run = next(iter(store.runs(job=JOB, status="done", limit=1)), None)
     reading = read_lead(tools.warehouse, definitions, lead_id, as_of=as_of)
     evaluation = evaluated(tools.project, reading, cuts=run.cuts if run else None)
     if run is not None:

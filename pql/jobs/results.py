@@ -23,10 +23,12 @@ _ALWAYS = frozenset({"plan", "owner_email", "success_owner_email", "open_deal"})
 def results_of(definitions: Definitions, thought: Thought) -> RunResults:
     """What the store is asked to write."""
     leads = thought.evaluation.leads
+    # Where a source cannot be relied on, leads keep what was known of them.
+    whole = not thought.blind
     return RunResults(
         definitions_hash=definitions.content_hash,
         sources=definitions.sources,
-        evaluation=thought.evaluation,
+        evaluation=thought.evaluation if whole else None,
         shown=[str(column) for column in leads.columns if column not in _COLUMNS_OF_THEIR_OWN],
         hysteresis=thought.transitions.state.loc[thought.transitions.changed],
         opened=_opened(thought),
@@ -42,7 +44,9 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         validity={
             "lead": _with_validity(definitions, leads),
             "allowance": _by_account_and_meter(thought.reading.allowances),
-        },
+        }
+        if whole
+        else {},
         counts=counts_of(thought),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pql.domain.evaluation import Evaluation
 from pql.domain.qualification import Transitions
+from pql.domain.signals import Signal
 from pql.jobs.candidates import Case
 from pql.jobs.compose import Briefing
 from pql.jobs.customers import Followed
@@ -21,6 +22,7 @@ class Thought:
         converted: Live episodes that a conversion ends.
         baseline: It is the first run ever.
         live: How many episodes are live after it.
+        blind: The signals that were not evaluated, since their source cannot be relied on.
     """
 
     reading: Reading
@@ -34,3 +36,4 @@ class Thought:
     converted: Sequence[EpisodeClosed]
     baseline: bool
     live: int
+    blind: Sequence[Signal] = ()

@@ -316,6 +316,25 @@ class Committed:
     validity_changes: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCheck:
+    """A look at a relation.
+
+    Args:
+        newest_at: When its newest row came, as of `at`; None: not known.
+        row_count: Of events and touches the rows of the newest whole day; of others all.
+        shares: The share of empty values by column, 0..1.
+        verdict: "" where all was well; else what was wrong: stale, fewer, more, nulls.
+    """
+
+    relation: str
+    at: datetime
+    newest_at: datetime | None
+    row_count: int
+    shares: Mapping[str, float] = field(default_factory=dict)
+    verdict: str = ""
+
+
 # --- what is read -----------------------------------------------------------------------------------------------
 
 
@@ -328,7 +347,7 @@ class RunRecord:
     as_of: datetime
     started_at: datetime
     finished_at: datetime | None
-    status: Literal["running", "done", "failed"]
+    status: Literal["running", "done", "failed", "stopped"]
     definitions_hash: str
     counts: Mapping[str, int | float | str]
     norms: Mapping[str, Mapping[str, float | None]]

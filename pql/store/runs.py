@@ -116,11 +116,11 @@ def finish(
     connection.execute(sa.delete(run_locks).where(run_locks.c.run_id == run.id))
 
 
-def fail(connection: sa.Connection, run: Run, error: str, now: datetime) -> None:
-    """Mark a run as failed and give up its lock, if it has it still."""
+def fail(connection: sa.Connection, run: Run, error: str, now: datetime, *, status: str = "failed") -> None:
+    """Mark a run as failed (or stopped) and give up its lock, if it has it still."""
     ours = sa.delete(run_locks).where(run_locks.c.run_id == run.id)
     if connection.execute(ours).rowcount:
-        _finish(connection, run.id, "failed", now, error=clean(error))
+        _finish(connection, run.id, status, now, error=clean(error))
 
 
 def _finish(connection: sa.Connection, run_id: str, status: str, now: datetime, **values: object) -> None:
@@ -144,7 +144,12 @@ def sources_of(connection: sa.Connection, content_hash: str) -> tuple[tuple[str,
 
 
 def read(
-    connection: sa.Connection, *, run_id: str | None = None, job: str | None = None, limit: int = 1
+    connection: sa.Connection,
+    *,
+    run_id: str | None = None,
+    job: str | None = None,
+    status: str | None = None,
+    limit: int = 1,
 ) -> list[RunRecord]:
     """The latest runs, the newest first."""
     latest = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.as_of.desc()).limit(limit)
@@ -152,6 +157,8 @@ def read(
         latest = latest.where(runs.c.id == run_id)
     if job is not None:
         latest = latest.where(runs.c.job == job)
+    if status is not None:
+        latest = latest.where(runs.c.status == status)
     return [_record(row) for row in connection.execute(latest)]
 
 

@@ -20,11 +20,13 @@ from pql.store import (
     held,
     leads,
     mutes,
+    notices,
     outbox,
     outcomes,
     reading,
     runs,
     settings,
+    source_checks,
     turns,
     validity,
 )
@@ -48,6 +50,7 @@ from pql.store.records import (
     RunRecord,
     RunResults,
     ScoreRecord,
+    SourceCheck,
     StoredDecision,
     ThreadRoot,
 )
@@ -132,15 +135,23 @@ class Store:
         with self._database.writes() as connection:
             runs.fail(connection, run, error, now)
 
+    def stop_run(self, run: Run, words: str, now: datetime) -> None:
+        """Mark a run as stopped before it evaluated anything, with the reason, and give up its lock.
+
+        It is no committed run: the next one goes on from the one before. Nothing happens if another took it over.
+        """
+        with self._database.writes() as connection:
+            runs.fail(connection, run, words, now, status="stopped")
+
     def run(self, run_id: str) -> RunRecord | None:
         """A run by its id."""
         with self._database.reads() as connection:
             return next(iter(runs.read(connection, run_id=run_id)), None)
 
-    def runs(self, *, job: str | None = None, limit: int = 20) -> list[RunRecord]:
+    def runs(self, *, job: str | None = None, status: str | None = None, limit: int = 20) -> list[RunRecord]:
         """The latest runs, the newest first."""
         with self._database.reads() as connection:
-            return runs.read(connection, job=job, limit=limit)
+            return runs.read(connection, job=job, status=status, limit=limit)
 
     def definition_sources(self, content_hash: str) -> tuple[tuple[str, str], ...]:
         """The files (path, text) of the definitions with that hash; empty if unknown."""
@@ -413,6 +424,28 @@ class Store:
         """Send again."""
         with self._database.writes() as connection:
             settings.put(connection, settings.PAUSED, None, at)
+
+    # --- sources and the operator ---------------------------------------------------------------------------------
+
+    def source_checks(self, relations: Collection[str], *, since: datetime, until: datetime) -> list[SourceCheck]:
+        """The looks at relations of [since, until), the newest first."""
+        with self._database.reads() as connection:
+            return source_checks.read(connection, relations, since, until)
+
+    def keep_source_checks(self, checks: Sequence[SourceCheck]) -> None:
+        """Keep looks at relations: the newest of each day, and each that found something else."""
+        with self._database.writes() as connection:
+            source_checks.keep(connection, checks)
+
+    def notice(self, key: str, words: str, cure: str, now: datetime) -> bool:
+        """Something that the operator must know; True where it is new, or comes back after it was over."""
+        with self._database.writes() as connection:
+            return notices.note(connection, key, words, cure, now)
+
+    def notice_over(self, key: str, now: datetime) -> bool:
+        """It is over; True where it was noted and lasted until now."""
+        with self._database.writes() as connection:
+            return notices.over(connection, key, now)
 
     # --- outbox -------------------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ runs = sa.Table(
     _instant("as_of"),
     _instant("started_at"),
     _maybe("finished_at"),
-    _text("status"),  # running, done, failed
+    _text("status"),  # running, done, failed, stopped
     _of("definitions_hash", "definitions.content_hash", nullable=True),
     _json("counts"),
     _json("norms"),

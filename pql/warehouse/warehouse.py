@@ -18,9 +18,11 @@ from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
 from pql.domain.patterns.base import PatternRows
 from pql.domain.plan import Plan
+from pql.domain.source_health import Expectation, Observation
 from pql.warehouse import inputs as own
 from pql.warehouse import leads as known
 from pql.warehouse.happenings import Survey, Surveyor, Usable
+from pql.warehouse.health import look as look_at
 from pql.warehouse.inspection import Finding, inspect
 from pql.warehouse.members import Members, Seen
 from pql.warehouse.plans import PlanReader
@@ -149,6 +151,24 @@ class Warehouse:
             return self._usable(happening, start=since, end=as_of if since else None).survey.repeats
 
         return look(self._source, self._relations, as_of, repeats, since)
+
+    def seen(self, expectations: Mapping[str, Expectation], *, as_of: datetime) -> Sequence[Observation]:
+        """What the relations that the project has are like as of an instant, of those that are expected of.
+
+        Args:
+            expectations: By relation.
+            as_of: What lies at or after it is not seen.
+        """
+        return [
+            look_at(self._source, relation, expectation, self._calendar, self._known_days(name), as_of=as_of)
+            for name, expectation in expectations.items()
+            if (relation := self._relations.get(name)) is not None
+        ]
+
+    def _known_days(self, name: str) -> pd.DataFrame | None:
+        if self._rollup is None or name not in {happening.value for happening in Happening}:
+            return None
+        return self._rollup.known_days(Happening(name))
 
     # --- measures ---
 

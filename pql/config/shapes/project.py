@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from pql.config.settings import DeliverySettings, RollupSettings, Schedules, StateSettings
-from pql.config.shapes.base import Name, Schedule, Shape, Text, Zone, wrong
+from pql.config.shapes.base import Name, Ratio, Schedule, Shape, Text, Zone, positive, wrong
 from pql.domain.durations import Duration
 from pql.domain.partials import Level
+from pql.domain.source_health import Expectation
 
 STATE_ENGINES = ("sqlite", "postgresql")
 
@@ -51,6 +52,48 @@ class RollupIn(Shape):
         )
 
 
+class ExpectIn(Shape):
+    """What is expected of a relation; a run stops, and tells the operator, when it is not so."""
+
+    every: Annotated[Duration, positive("every")] | None = Field(
+        default=None,
+        description="The newest row is at most so old; rows may arrive so late. By default any age is well.",
+    )
+    by: Name | None = Field(
+        default=None,
+        description="The column that tells when a row came; by default ingested_at, occurred_at, created_at, "
+        "started_at or answered_at, whichever the relation has.",
+    )
+    fewer: Ratio = Field(default=0.5, description="Less than this share of the usual number of rows is too few.")
+    more: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(
+        default=2.0, description="More than this many times the usual number of rows is too many."
+    )
+    nulls: Ratio = Field(
+        default=0.2, description="By so much may the share of empty values in a column lie above the usual one."
+    )
+
+    def build(self) -> Expectation:
+        """The domain's value."""
+        return Expectation(every=self.every, by=self.by or "", fewer=self.fewer, more=self.more, nulls=self.nulls)
+
+
+class ExpectedIn(Shape):
+    """What is expected of each relation; one that is not named is not looked at, but for what would lose leads."""
+
+    events: ExpectIn | None = Field(default=None, description="What is expected of events.")
+    accounts: ExpectIn | None = Field(default=None, description="What is expected of accounts.")
+    users: ExpectIn | None = Field(default=None, description="What is expected of users.")
+    subscriptions: ExpectIn | None = Field(default=None, description="What is expected of subscriptions.")
+    touches: ExpectIn | None = Field(default=None, description="What is expected of touches.")
+    allowances: ExpectIn | None = Field(default=None, description="What is expected of allowances.")
+    answers: ExpectIn | None = Field(default=None, description="What is expected of answers.")
+    deals: ExpectIn | None = Field(default=None, description="What is expected of deals.")
+
+    def build(self) -> dict[str, Expectation]:
+        """The domain's values by relation."""
+        return {name: expected.build() for name, expected in self if isinstance(expected, ExpectIn)}
+
+
 class UsageIn(Shape):
     """Where the usage lies and how it is read."""
 
@@ -65,6 +108,9 @@ class UsageIn(Shape):
     variables: dict[Name, Any] = Field(default={}, description="What the SQL's Jinja sees beside `start` and `end`.")
     rollup: RollupIn | None = Field(
         default=None, description="Where daily partial results are kept; without it each run reads all events anew."
+    )
+    expect: ExpectedIn = Field(
+        default=ExpectedIn(), description="How fresh and how large each relation is expected to be."
     )
 
 

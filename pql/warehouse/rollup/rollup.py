@@ -314,6 +314,11 @@ class Rollup:
 
     # --- upkeep ---
 
+    def known_days(self, happening: Happening) -> pd.DataFrame:
+        """The days that were rolled before, as `States.days`."""
+        self.home.open()
+        return States(self.home).days(happening)
+
     def wanted(self, plans: Sequence[Plan]) -> list[Stored]:
         """The columns that plans need, as far as the relations have what they read."""
         layout = self._layout_of(States(self.home))

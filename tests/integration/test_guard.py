@@ -1,0 +1,314 @@
+"""A source that stops, is halved, doubled, emptied or loses values: what a run does, and what it says, once."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pql.config.settings import DeliverySettings, FileSettings, Notifiers, Project, StateSettings
+from pql.domain.decisions import Why
+from pql.domain.definitions import Definitions
+from pql.domain.durations import Duration
+from pql.domain.measures.count import Count
+from pql.domain.partials import Relation
+from pql.domain.rules import Bar, Channel, QualificationRule, Rep, Routing
+from pql.domain.signals import Points
+from pql.domain.source_health import Expectation
+from pql.errors import SourceMismatch
+from pql.jobs.detect import RunReport, Tools, detect
+from pql.jobs.guard import accept
+from pql.notify import open_channels
+from pql.store import Store, migrate, open_store
+from pql.warehouse import open_warehouse
+from tests.notifiers import starter_templates
+from tests.sources import Row, make_tables, project_over
+from tests.unit.domain.samples import definitions, signal
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+DAY = timedelta(days=1)
+COLUMNS = {
+    "events": ("account_id", "user_id", "occurred_at", "event", "ingested_at"),
+    "accounts": ("account_id", "name", "created_at"),
+    "touches": ("account_id", "occurred_at", "touch"),
+}
+RELATIONS = {name: f"SELECT * FROM {name}" for name in COLUMNS}
+LEADS = 30
+
+
+def events(until: datetime, *, a_day: int = 24, days: int = 24) -> list[Row]:
+    """So many events on each day, spread over it, of accounts in turn."""
+    start = until - timedelta(days=days)
+    step = DAY / a_day
+    return [
+        {
+            "account_id": f"a{number % LEADS}",
+            "user_id": f"u{number % LEADS}",
+            "event": "used",
+            "occurred_at": start + number * step,
+            "ingested_at": start + number * step,
+        }
+        for number in range(a_day * days)
+        if start + number * step < until
+    ]
+
+
+def accounts(number: int = LEADS) -> list[Row]:
+    return [{"account_id": f"a{n}", "name": f"Account {n}", "created_at": NOW - 400 * DAY} for n in range(number)]
+
+
+def touches(until: datetime) -> list[Row]:
+    return [
+        {"account_id": f"a{n % LEADS}", "touch": "webinar", "occurred_at": until - n * timedelta(hours=4)}
+        for n in range(1, 6 * 25)
+    ]
+
+
+DEFINITIONS = replace(
+    definitions(
+        [
+            signal("uses", Points(worth=80), fires={"at_least": 1}),
+            signal(
+                "invited",
+                Points(worth=10),
+                measure=Count(window=Duration.of_days(14), relation=Relation.TOUCHES, noun="touch"),
+                fires={"at_least": 1},
+            ),
+        ]
+    ),
+    routing=Routing(
+        reps=(Rep(email="mia@example.com", name="Mia", time_zone="UTC"),),
+        territories=(),
+        fallback="mia@example.com",
+        channels={"today": (Channel.EMAIL,)},
+    ),
+    qualification=QualificationRule(enter=Bar(tier="nurture", behaviour=50), leave=Bar(tier="nurture", behaviour=30)),
+    content_hash="one",
+)
+EXPECT = {
+    "events": Expectation(every=Duration(7200)),
+    "touches": Expectation(every=Duration(6 * 3600)),
+}
+
+
+class Company:
+    """A project whose tables and clock the test sets."""
+
+    def __init__(self, folder: Path, *, expect: Mapping[str, Expectation] = EXPECT, rollup: Any = None) -> None:
+        self.url = f"duckdb:///{folder / 'usage.duckdb'}"
+        self.project: Project = replace(
+            project_over(self.url, RELATIONS, folder=folder, expect=expect, rollup=rollup),
+            definitions=DEFINITIONS,
+            state=StateSettings(url="sqlite:///state.db"),
+            delivery=DeliverySettings(mode="redirect", redirect={"file": "test"}),
+        )
+        self.channels = open_channels(
+            Notifiers(file=FileSettings(folder=folder / "outbox"), templates=starter_templates())
+        )
+        self.now = NOW
+        if not (folder / "usage.duckdb").exists():
+            migrate(self.project.state, folder)
+            self.write(events=events(NOW), accounts=accounts(), touches=touches(NOW))
+        self.store: Store = open_store(self.project.state, folder)
+
+    def write(self, **tables: Sequence[Row]) -> None:
+        make_tables(self.url, tables, COLUMNS, {})
+
+    def run(self, *, dry_run: bool = False) -> RunReport:
+        with self.tools() as tools:
+            return detect(tools, as_of=self.now, dry_run=dry_run)
+
+    @contextmanager
+    def tools(self) -> Iterator[Tools]:
+        warehouse = open_warehouse(self.project)
+        try:
+            yield Tools(
+                project=self.project,
+                warehouse=warehouse,
+                store=self.store,
+                channels=self.channels,
+                clock=lambda: self.now,
+            )
+        finally:
+            warehouse.close()
+
+    def later(self, **tables: Sequence[Row]) -> RunReport:
+        """Two hours on."""
+        self.now += timedelta(hours=2)
+        self.write(**tables)
+        return self.run()
+
+    def state(self) -> tuple[Any, ...]:
+        """What people see of leads."""
+        leads = self.store.leads_table()
+        return (
+            leads[["behaviour", "tier", "status"]].sort_index().to_dict("index"),
+            self.store.decisions(),
+            self.store.last_as_of("run"),
+            [(one.lead_id, one.closed_at) for lead_id in leads.index for one in self.store.episodes(str(lead_id))],
+        )
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with its first run done."""
+    folder = tmp_path_factory.mktemp("begun")
+    company = Company(folder)
+    first = company.run()
+    assert (first.baseline, first.stopped, first.sources) == (True, False, ())
+    assert len(first.opened) == LEADS
+    company.store.close()
+    return folder
+
+
+@pytest.fixture
+def company(begun: Path, tmp_path: Path) -> Iterator[Company]:
+    made = Company(Path(shutil.copytree(begun, tmp_path / "project")))
+    yield made
+    made.store.close()
+
+
+Break = Callable[[datetime], Mapping[str, Sequence[Row]]]
+BROKEN: Mapping[str, tuple[Break, str]] = {
+    "events stop": (lambda _: {}, "events: the newest row came"),
+    "events are halved": (lambda now: {"events": _scaled(now, 0.4)}, "fewer than usual"),
+    "events are doubled": (lambda now: {"events": _scaled(now, 2.5)}, "more than usual"),
+    "events lose their users": (lambda now: {"events": _without_users(now)}, "empty are 100% of user_id (usually 0%)"),
+    "events are emptied": (lambda _: {"events": []}, "events: no row came in a long time"),
+    "accounts are emptied": (lambda now: {"events": events(now), "accounts": []}, "accounts: 0 rows, 30 on"),
+    "accounts are cut": (lambda now: {"events": events(now), "accounts": accounts(14)}, "accounts: 14 rows, 30 on"),
+}
+
+
+def _scaled(now: datetime, share: float) -> list[Row]:
+    """Yesterday and today hold so many times the usual rows."""
+    midnight = now.replace(hour=0) - DAY
+    return [*events(midnight), *events(now, a_day=int(24 * share), days=2)]
+
+
+def _without_users(now: datetime) -> list[Row]:
+    return [{**row, "user_id": None} if row["occurred_at"] > now - 2 * DAY else row for row in events(now)]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_run_over_a_broken_source_evaluates_nothing_and_leaves_all_as_it_was(name: str, company: Company) -> None:
+    damage, words = BROKEN[name]
+    before = company.state()
+    report = company.later(**damage(company.now + timedelta(hours=2)))
+    assert report.stopped
+    assert words in "; ".join(report.sources)
+    assert report.cures
+    assert company.state() == before
+    run = company.store.runs(limit=1)[0]
+    assert (run.status, run.error) == ("stopped", "; ".join(report.sources))
+
+
+def test_what_is_broken_is_noted_once_while_it_lasts_and_its_end_once(
+    company: Company, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        assert company.later(touches=touches(company.now)).stopped
+    assert [record.getMessage()[:7] for record in caplog.records] == ["events:"]
+    now = company.now + timedelta(hours=2)
+    well = company.later(events=events(now), touches=touches(now))
+    assert (well.stopped, well.sources) == (False, ())
+    company.later(events=events(now + timedelta(hours=2)))
+    assert [record.getMessage() for record in caplog.records][1:] == ["events: all is well again; runs go on"]
+    assert company.later(touches=touches(company.now)).stopped, "and it may break again"
+    assert len(caplog.records) == 3
+
+
+def test_after_a_stop_the_next_run_goes_on_from_the_last_one_that_was_committed(company: Company) -> None:
+    company.later()
+    assert company.store.last_as_of("run") == NOW
+    report = company.later(events=events(company.now + timedelta(hours=2)), touches=touches(company.now))
+    assert report.committed is not None
+    assert company.store.last_as_of("run") == company.now
+    assert report.counts["live"] == LEADS
+
+
+def test_accounts_that_vanish_are_not_gone_and_are_back_without_a_trace(company: Company) -> None:
+    company.later(events=events(company.now + timedelta(hours=2)), accounts=[])
+    assert len(company.store.leads_table()) == LEADS
+    report = company.later(
+        events=events(company.now + timedelta(hours=2)), accounts=accounts(), touches=touches(company.now)
+    )
+    assert (report.counts["closed"], report.counts["opened"]) == (0, 0)
+    assert report.committed is not None
+    assert report.committed.leads_gone == 0
+
+
+def test_accounts_that_are_fewer_for_good_can_be_accepted(company: Company) -> None:
+    now = company.now + timedelta(hours=2)
+    assert company.later(events=events(now), accounts=accounts(5), touches=touches(now)).stopped
+    accept(company.store, "accounts", at=company.now, now=company.now)
+    company.now += timedelta(minutes=10)
+    report = company.run()
+    assert not report.stopped
+    assert report.counts["leads"] == 5
+
+
+def test_a_dry_run_tells_of_it_too_and_notes_nothing(company: Company, caplog: pytest.LogCaptureFixture) -> None:
+    company.now += timedelta(hours=2)
+    runs = len(company.store.runs())
+    assert company.run(dry_run=True).stopped
+    assert (len(company.store.runs()), caplog.records) == (runs, [])
+
+
+def test_a_relation_of_a_few_signals_stops_only_what_reads_it(company: Company) -> None:
+    later = company.now + timedelta(hours=8)
+    company.now = later - timedelta(hours=2)
+    before = company.state()
+    more = [*accounts(), {"account_id": "new", "name": "New", "created_at": later - DAY}]
+    fresh = [*events(later), *({**row, "account_id": "new"} for row in events(later, days=1))]
+    report = company.later(events=fresh, accounts=more)
+    assert not report.stopped
+    assert report.sources[0].startswith("touches: the newest row came")
+    assert report.fired["invited"] == 0
+    assert report.opened == ("new",), "what it has without the touches is enough"
+    assert report.counts["closed"] == 0
+    assert company.state()[0] == before[0], "the others keep the points that they had"
+
+
+def test_nobody_leaves_or_opens_by_what_a_blind_signal_might_have_said(company: Company) -> None:
+    against = signal("invited", Points(worth=-10), measure=DEFINITIONS.signals[1].measure, fires={"at_least": 1})
+    only = signal("uses", Points(worth=5), fires={"at_least": 1})
+    company.project = _defined(company.project, replace(DEFINITIONS, signals=(only, against)))
+    company.now += timedelta(days=30)
+    report = company.later(events=events(company.now + timedelta(hours=2)))
+    assert (report.stopped, report.counts["opened"], report.counts["closed"]) == (False, 0, 0)
+
+
+def _defined(project: Project, defined: Definitions) -> Project:
+    return replace(project, definitions=defined)
+
+
+def test_a_source_that_cannot_be_read_is_noted_too(company: Company) -> None:
+    company.write(events=events(company.now))
+    company.project = replace(
+        company.project,
+        usage=replace(company.project.usage, expect={"events": Expectation(by="landed_at")}),
+    )
+    company.now += timedelta(hours=2)
+    with pytest.raises(SourceMismatch, match=r"usage\.expect\.events\.by names 'landed_at'"):
+        company.run()
+    assert company.store.notice_over("source:unreadable", company.now)
+
+
+def test_without_expectations_only_the_loss_of_accounts_stops_a_run(tmp_path: Path) -> None:
+    company = Company(tmp_path, expect={})
+    company.run()
+    company.now += 90 * DAY
+    assert not company.run().stopped, "any age of events is well"
+    assert company.later(accounts=accounts(10)).stopped
+    company.store.close()
+
+
+def test_no_message_goes_out_while_a_run_is_stopped(company: Company) -> None:
+    company.now += 40 * DAY
+    company.later()
+    assert {Why[decision.why] for decision in company.store.decisions()} == {Why.BASELINE}
