@@ -52,6 +52,8 @@ def show_report(report: "RunReport") -> None:
     withheld = _withheld(report.told)
     if withheld:
         say(f"  not told: {withheld}")
+    for change in report.rules:
+        say(f"  new rules: {change}")
     _show_sources(report)
     for sentence in report.quality:
         say(f"  ! {sentence}")
@@ -84,6 +86,7 @@ def report_json(report: "RunReport") -> dict[str, Any]:
         "baseline": report.baseline,
         "stopped": report.stopped,
         "sources": list(report.sources),
+        "rules": list(report.rules),
         "counts": dict(report.counts),
         "fired": dict(report.fired),
         "opened": list(report.opened),

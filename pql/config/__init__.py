@@ -3,7 +3,7 @@
 The loader needs pydantic and pandas, which take half a second to import, so it is imported when it is called.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from pql.config.problems import CODES, ConfigProblems, Problem
 if TYPE_CHECKING:
     from pql.config.loader import TemplateCheck
     from pql.config.settings import Project
+    from pql.domain.definitions import Definitions
 
-__all__ = ["CODES", "ConfigProblems", "Problem", "check", "load"]
+__all__ = ["CODES", "ConfigProblems", "Problem", "check", "load", "rules_of"]
 
 
 def load(folder: Path, environ: Mapping[str, str], templates: "TemplateCheck | None" = None) -> "Project":
@@ -44,3 +45,18 @@ def check(folder: Path, environ: Mapping[str, str], templates: "TemplateCheck | 
     from pql.config.loader import check_project  # noqa: PLC0415  # as above
 
     return check_project(folder, environ, templates)
+
+
+def rules_of(sources: Iterable[tuple[str, str]], now: "Definitions") -> "Definitions":
+    """Definitions with the rules of kept files, and with all that is no rule from the present ones.
+
+    Args:
+        sources: `Definitions.sources` of then.
+        now: The present definitions.
+
+    Raises:
+        ConfigProblems: The files cannot be read any more.
+    """
+    from pql.config.loader import rules_of as read_rules  # noqa: PLC0415  # as above
+
+    return read_rules(sources, now)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
 
 from pql.config.canonical import content_hash
@@ -70,6 +71,27 @@ def check_project(
     return tuple(sorted(set(problems)))
 
 
+def rules_of(sources: Iterable[tuple[str, str]], now: Definitions) -> Definitions:
+    """Definitions with the rules of kept files: signals, moments, fit, scoring, qualification and stages.
+
+    Args:
+        sources: `Definitions.sources` of then.
+        now: For all that is no rule: routing, customers, the lead and the time zone.
+
+    Raises:
+        ConfigProblems: The files cannot be read any more.
+    """
+    # Python files are run from where they lie, so the files get a folder for a moment.
+    with TemporaryDirectory(prefix="pql-rules-") as name:
+        folder = Path(name).resolve()
+        for path, text in sources:
+            place = (folder / path).resolve()
+            if place.is_relative_to(folder):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(text, encoding="utf-8")
+        return _Reader(folder, {}).rules(now)
+
+
 class _Reader:
     """One pass over a folder."""
 
@@ -103,6 +125,23 @@ class _Reader:
             unset=unset,
             relations=relations(self._files),
             statements=statements(self._files),
+        )
+
+    def rules(self, now: Definitions) -> Definitions:
+        """Definitions with the folder's rules, and all else as it is now."""
+        signals, moments = self._definitions()
+        icp, scoring = self._config("icp", IcpFile), self._scoring()
+        stages = self._config("stages", StagesFile)
+        if self._files.problems:
+            raise ConfigProblems(self._files.problems)
+        return replace(
+            now,
+            signals=tuple(entry.shape.build() for entry in signals),
+            moments=tuple(entry.shape.build() for entry in moments),
+            icp=_sound(icp).shape.build(),
+            scoring=_sound(scoring).shape.build(),
+            qualification=_sound(scoring).shape.qualification.build(),
+            stages=_sound(stages).shape.build(),
         )
 
     def problems(self, parts: Parts, templates: TemplateCheck | None) -> list[Problem]:

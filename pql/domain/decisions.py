@@ -20,6 +20,7 @@ class Why(Enum):
     USAGE_DROP = "their use fell"
     BASELINE_SUMMARY = "the first run sums up what already qualifies"
     BASELINE = "it was already so at the first run: in the summary, not a message of its own"
+    RULE_CHANGED = "it is so only because the definitions changed: in the summary, not a message of its own"
     ALREADY_TOLD = "already told in this episode"
     COOLING_DOWN = "the same moment of this lead was told within its cooldown"
     LEAD_COOLING_DOWN = "this lead was told about today; only what is urgent now is told again"

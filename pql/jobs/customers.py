@@ -10,6 +10,7 @@ import pandas as pd
 from pql.domain.calendar import Calendar, from_micros, to_micros
 from pql.domain.definitions import Definitions
 from pql.domain.durations import Duration
+from pql.domain.evaluation import Evaluation
 from pql.domain.measures.base import WindowedMeasure
 from pql.domain.rules import Customers
 from pql.jobs.candidates import Case, check_in_cases, drop_cases
@@ -100,6 +101,15 @@ def new_conversions(leads: pd.DataFrame, customers: pd.DataFrame, *, as_of: date
         ConversionRecord(lead_id=str(lead_id), converted_at=from_micros(float(at)), plan=_plan(leads, str(lead_id)))
         for lead_id, at in fresh.items()
     ]
+
+
+def qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.DataFrame:
+    """The scores, with customers as not eligible: who pays is no lead any more."""
+    pays = evaluation.leads["stage"].isin(customer_stages)
+    return evaluation.scores.assign(
+        eligible=evaluation.scores["eligible"] & ~pays,
+        ineligible_why=evaluation.scores["ineligible_why"].where(~pays, "already a customer"),
+    )
 
 
 def closed_by_conversion(

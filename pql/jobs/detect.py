@@ -5,23 +5,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import pandas as pd
-
 from pql.config.settings import Project
 from pql.domain.definitions import Definitions
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Subject
 from pql.domain.qualification import advance
-from pql.domain.routing import Route, last_resort
 from pql.errors import PqlError
 from pql.jobs.candidates import Case, episode_cases, moment_cases, occurrence_key, undecided
 from pql.jobs.compose import BASELINE_SHOWN, Briefing, baseline_alert
-from pql.jobs.customers import closed_by_conversion, follow
+from pql.jobs.customers import closed_by_conversion, follow, qualifiable
 from pql.jobs.guard import UNGUARDED, Guarded, blinded, note_unreadable, steady, watchable, without
 from pql.jobs.guard import look as look_at_sources
 from pql.jobs.guard import remember as remember_sources
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
+from pql.jobs.rule_change import ByChange, by_change, change_alert, change_since, fallback_route
 from pql.jobs.tell import brief, outbox_records
 from pql.jobs.telling import messages_of, told_of
 from pql.jobs.thought import Thought
@@ -56,6 +54,7 @@ class RunReport:
         stopped: A source that every lead is made of is broken: nothing was evaluated, and the rest is empty.
         sources: What is wrong with sources, in sentences.
         cures: What can be done about it.
+        rules: What changed of the definitions since the last run.
         quality: Sentences about rows of the source that are not as they should be.
         counts: leads, eligible, opened, closed, live, moments, conversions, notifications.
         fired: For each signal how many leads it fired for.
@@ -71,6 +70,7 @@ class RunReport:
     stopped: bool = False
     sources: tuple[str, ...] = ()
     cures: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     quality: tuple[str, ...] = ()
     counts: Mapping[str, int | float | str] = field(default_factory=dict)
     fired: Mapping[str, int] = field(default_factory=dict)
@@ -152,7 +152,9 @@ def think(
     """
     project, store, warehouse = tools.project, tools.store, tools.warehouse
     definitions, baseline = project.definitions, last is None
-    reading = read(warehouse, definitions, as_of=as_of, progress=progress, keep_on=keep_on)
+    change = change_since(store, definitions, JOB)
+    beside = change.plans if change else ()
+    reading = read(warehouse, definitions, as_of=as_of, progress=progress, keep_on=keep_on, beside=beside)
     progress("Evaluating leads", 0, 1)
     blind = blinded(definitions.signals, guarded.blind)
     evaluation = evaluated(project, without(reading, blind))
@@ -160,9 +162,10 @@ def think(
     episodes = store.open_episodes()
     followed = follow(warehouse, store, definitions, evaluation.leads, as_of=as_of, last=last)
     converted = closed_by_conversion(evaluation.leads, episodes, followed.fresh, definitions, as_of=as_of)
+    state = store.hysteresis().drop(index=[row.lead_id for row in converted], errors="ignore")
     transitions = advance(
-        store.hysteresis().drop(index=[row.lead_id for row in converted], errors="ignore"),
-        _qualifiable(evaluation, definitions.stages.customer),
+        state,
+        qualifiable(evaluation, definitions.stages.customer),
         definitions.qualification,
         definitions.scoring.tiers,
         as_of=as_of,
@@ -173,10 +176,24 @@ def think(
     watched = watchable(definitions, guarded.blind)
     moments = _new_moments(tools, watched, evaluation, last=last, as_of=as_of)
     progress("Looking for moments", 1, 1)
+    ruled = by_change(
+        change,
+        project,
+        warehouse,
+        store,
+        reading=reading,
+        state=state,
+        transitions=transitions,
+        moments=moments,
+        blind=guarded.blind,
+        last=last,
+    )
     untold, held = episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation), store.held()
     due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of)
     cases = not_waiting([*untold, *moments, *due, *followed.cases], held, as_of=as_of)
-    telling = told_of(store, project, evaluation, cases, baseline=baseline, waiting=held)
+    news = [case for case in cases if not ruled.has(case)]
+    telling = told_of(store, project, evaluation, news, baseline=baseline, waiting=held)
+    telling = replace(telling, told=[*telling.told, *ruled.told(cases)])
     best = _ranked(evaluation, [*live.index, *transitions.opened])[: BASELINE_SHOWN if baseline else SHOWN]
     spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best})
     briefing = brief(project, warehouse, evaluation, spoken)
@@ -184,6 +201,8 @@ def think(
     if baseline:
         summary = _summary(tools, briefing, transitions.opened, cases, followed.known)
         messages = replace(messages, records={**messages.records, **summary})
+    elif ruled.leads or ruled.keys:
+        messages = replace(messages, records={**messages.records, **_changed(tools, briefing, ruled)})
     return Thought(
         reading=reading,
         evaluation=evaluation,
@@ -197,6 +216,7 @@ def think(
         baseline=baseline,
         live=len(live) + len(transitions.opened),
         blind=blind,
+        ruled=ruled,
     )
 
 
@@ -204,15 +224,6 @@ def _ranked(evaluation: Evaluation, lead_ids: Sequence[str]) -> list[str]:
     """The leads, the highest score first."""
     behaviour = evaluation.scores["behaviour"].reindex(sorted(lead_ids))
     return [str(lead_id) for lead_id in behaviour.sort_values(ascending=False, kind="stable").index]
-
-
-def _qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.DataFrame:
-    """The scores, with customers as not eligible: who pays is no lead any more."""
-    pays = evaluation.leads["stage"].isin(customer_stages)
-    return evaluation.scores.assign(
-        eligible=evaluation.scores["eligible"] & ~pays,
-        ineligible_why=evaluation.scores["ineligible_why"].where(~pays, "already a customer"),
-    )
 
 
 def _new_moments(
@@ -227,13 +238,19 @@ def _summary(
     tools: Tools, briefing: Briefing, lead_ids: Sequence[str], cases: Sequence[Case], customers: int
 ) -> dict[str, Sequence[OutboxRecord]]:
     """The one message of the first run, to the fallback rep."""
-    routing = tools.project.definitions.routing
-    rep = last_resort(routing)
-    chosen = Route(rep=rep, slack_channel="", path=(f"fallback: {rep.name}",))
+    chosen = fallback_route(tools.project)
     ranked = _ranked(briefing.evaluation, lead_ids)
     moments = sum(case.candidate.subject is Subject.MOMENT for case in cases)
     alert = baseline_alert(briefing, ranked, chosen, moments=moments, customers=customers)
     key = f"baseline:{briefing.as_of.isoformat()}"
+    return {key: outbox_records(tools.project, tools.channels, alert, key, chosen, happened_at=briefing.as_of)}
+
+
+def _changed(tools: Tools, briefing: Briefing, ruled: ByChange) -> dict[str, Sequence[OutboxRecord]]:
+    """The one message about what is so only because the definitions changed."""
+    chosen = fallback_route(tools.project)
+    alert = change_alert(briefing, _ranked(briefing.evaluation, sorted(ruled.leads)), ruled, chosen.rep)
+    key = f"rules:{briefing.as_of.isoformat()}"
     return {key: outbox_records(tools.project, tools.channels, alert, key, chosen, happened_at=briefing.as_of)}
 
 
@@ -249,6 +266,7 @@ def report_of(
         baseline=thought.baseline,
         sources=guarded.sentences,
         cures=guarded.cures,
+        rules=thought.ruled.words,
         quality=(*thought.reading.quality.sentences(), *thought.reading.notes()),
         counts=counts_of(thought),
         fired={str(name): int(number) for name, number in fired.items()},

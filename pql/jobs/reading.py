@@ -79,6 +79,7 @@ def read(
     as_of: datetime,
     progress: Progress = silent,
     keep_on: Callable[[], bool] = lambda: True,
+    beside: Sequence[Plan] = (),
 ) -> Reading:
     """Read everything that an evaluation at `as_of` needs.
 
@@ -88,9 +89,11 @@ def read(
         as_of: The instant.
         progress: Is told of each step.
         keep_on: Asked whether there is time to fill in more of the past of new definitions.
+        beside: What will be measured beside the definitions' own plans.
     """
     steps = 4
-    rolled = warehouse.refresh(rolled_plans(definitions), as_of=as_of, progress=progress, keep_on=keep_on)
+    plans = [*rolled_plans(definitions), *beside]
+    rolled = warehouse.refresh(plans, as_of=as_of, progress=progress, keep_on=keep_on)
     progress("Reading accounts and users", 0, steps)
     leads = warehouse.leads(as_of=as_of)
     lead_ids = leads.index.to_numpy(dtype=object).tolist()  # one by one, texts of pandas are slow

@@ -48,6 +48,7 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         if whole
         else {},
         counts=counts_of(thought),
+        settings=thought.ruled.settings,
     )
 
 
@@ -91,7 +92,7 @@ def _opened(thought: Thought) -> list[EpisodeOpened]:
             behaviour=float(behaviour),
             fit=float(points),
             evidence=evidence,
-            told_at=evaluation.as_of if thought.baseline else None,
+            told_at=evaluation.as_of if thought.baseline or lead_id in thought.ruled.leads else None,
         )
         for lead_id, tier, grade, behaviour, points, evidence in zip(
             opened, *columns, fit, evidence_of(evaluation, opened), strict=True

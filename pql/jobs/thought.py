@@ -10,6 +10,7 @@ from pql.jobs.candidates import Case
 from pql.jobs.compose import Briefing
 from pql.jobs.customers import Followed
 from pql.jobs.reading import Reading
+from pql.jobs.rule_change import NOTHING_CHANGED, ByChange
 from pql.jobs.telling import Messages, Telling
 from pql.store.records import EpisodeClosed
 
@@ -23,6 +24,7 @@ class Thought:
         baseline: It is the first run ever.
         live: How many episodes are live after it.
         blind: The signals that were not evaluated, since their source cannot be relied on.
+        ruled: What is so only because the definitions changed.
     """
 
     reading: Reading
@@ -37,3 +39,4 @@ class Thought:
     baseline: bool
     live: int
     blind: Sequence[Signal] = ()
+    ruled: ByChange = NOTHING_CHANGED

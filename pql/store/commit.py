@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import to_micros
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
-from pql.store import episodes, held, leads, outbox, runs, statements, told, turns, validity
+from pql.store import episodes, held, leads, outbox, runs, settings, statements, told, turns, validity
 from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, RunResults
 from pql.store.tables import decisions, occurrences
 from pql.store.values import clean, dumps, micros
@@ -33,6 +33,8 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     _write_decisions(connection, run, decided)
     held.write(connection, run, results.held)
     held.settle(connection, results.settled, now)
+    for key, value in results.settings.items():
+        settings.put(connection, key, value, now)
     enqueued = outbox.enqueue(connection, run, messages, now)
     turns.write(connection, results.turns, run.as_of)
     committed = Committed(

@@ -267,6 +267,7 @@ class RunResults:
             now, of all entities. What is null, and ids and names that are absent, end at `as_of`.
         turns: How counts of turns change; it is added to what stands there when it is written.
         counts: What the run wants to remember of itself; the store adds its own (`Committed`).
+        settings: What later runs ask for, by key; JSON-able.
         held: Candidates that wait, and are decided anew when they are due.
         settled: What became of candidates that waited, by step key.
     """
@@ -286,6 +287,7 @@ class RunResults:
     validity: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     turns: Sequence[Taking] = ()
     counts: Mapping[str, int | float | str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     held: Sequence[HeldRecord] = ()
     settled: Mapping[str, HeldStatus] = field(default_factory=dict)
 
