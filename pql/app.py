@@ -19,11 +19,13 @@ from pql.domain.rules import Absence, Rep
 from pql.jobs.check import check_source
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
-from pql.jobs.explain import Explained, explain, known_lead
+from pql.jobs.explain import EVERY, Explained, explain, known_lead
+from pql.jobs.guard import Guarded, accept, look
 from pql.jobs.names import known_name
 from pql.jobs.reading import Progress, rolled_plans, silent
 from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, reps_at, try_route
 from pql.jobs.serve import serve
+from pql.jobs.why import SHOWN, Answer, why
 from pql.notify import Channel, open_channels
 from pql.notify.checking import check_templates
 from pql.store import Store, is_new, migrate, open_store
@@ -102,13 +104,26 @@ class App:
         courier = Courier(store=self.store, channels=self.channels, clock=self.clock, wait=self.wait, stopping=stopping)
         return deliver(courier)
 
-    def explain(self, lead: str, *, as_of: datetime | None = None) -> Explained:
+    def explain(self, lead: str, *, as_of: datetime | None = None, every: bool = False) -> Explained:
         """All that is known of one lead, computed afresh beside what was remembered.
 
         Without an instant, as of the last run: then any difference is one of rows or definitions.
         """
         with self._tools() as tools:
-            return explain(tools, lead, as_of=as_of or self.store.last_as_of(JOB) or self.clock())
+            return explain(tools, lead, as_of=as_of or self.store.last_as_of(JOB) or self.clock(), every=every)
+
+    def why(self, lead: str, rep: str, *, every: bool = False) -> Answer:
+        """Why a rep did, or did not, hear of a lead."""
+        return why(self.store, self.project, lead, rep, now=self.clock(), most=EVERY if every else SHOWN)
+
+    def sources(self, *, as_of: datetime | None = None) -> Guarded:
+        """Whether the relations are as they should be."""
+        with self.warehouse() as warehouse:
+            return look(self.project, warehouse, self.store, as_of=as_of or self.clock())
+
+    def accept_source(self, relation: str, *, as_of: datetime | None = None) -> None:
+        """Take a relation as it is: only what is seen from now on is its past."""
+        accept(self.store, self.project, relation, at=as_of or self.clock(), now=self.clock())
 
     @property
     def calendar(self) -> Calendar:

@@ -74,7 +74,10 @@ DEFINITIONS = replace(
         ]
     ),
     routing=Routing(
-        reps=(Rep(email="mia@example.com", name="Mia", time_zone="UTC"),),
+        reps=(
+            Rep(email="mia@example.com", name="Mia Berg", time_zone="UTC"),
+            Rep(email="owen@example.com", name="Owen Hale", time_zone="UTC"),
+        ),
         territories=(),
         fallback="mia@example.com",
         channels={"today": (Channel.EMAIL,)},
@@ -91,12 +94,19 @@ EXPECT = {
 class Company:
     """A project whose tables and clock the test sets."""
 
-    def __init__(self, folder: Path, *, expect: Mapping[str, Expectation] = EXPECT, rollup: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        expect: Mapping[str, Expectation] = EXPECT,
+        rollup: Any = None,
+        state: str = "sqlite:///state.db",
+    ) -> None:
         self.url = f"duckdb:///{folder / 'usage.duckdb'}"
         self.project: Project = replace(
             project_over(self.url, RELATIONS, folder=folder, expect=expect, rollup=rollup),
             definitions=DEFINITIONS,
-            state=StateSettings(url="sqlite:///state.db"),
+            state=StateSettings(url=state),
             delivery=DeliverySettings(mode="redirect", redirect={"file": "test"}),
         )
         self.channels = open_channels(

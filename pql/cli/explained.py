@@ -75,6 +75,8 @@ def _show_history(explained: "Explained") -> None:
         for one in explained.decisions
     ]
     print_table(["first (UTC)", "about", "outcome", "to", "why"], rows, empty="Nothing was ever decided about it.")
+    if explained.more:
+        say(f"{explained.more:,} older decisions are not shown; --all shows them")
     say("\nMessages")
     rows = [
         [

@@ -20,7 +20,9 @@ from pql.cli import (
     routes,
     run,
     serve,
+    sources,
     version,
+    why,
 )
 
 app = typer.Typer(
@@ -39,6 +41,8 @@ COMMANDS = (
     deliver.deliver,
     serve.serve,
     explain.explain,
+    why.why,
+    sources.sources,
     leads.leads,
     customers.customers,
     notifications.notifications,

@@ -19,6 +19,7 @@ from pql.jobs.tell import brief
 from pql.store import Store
 from pql.store.records import Attempt, Episode, LeadRecord, Notification, Outcome, RunRecord, StoredDecision
 
+LATEST, EVERY = 50, 1_000_000  # decisions
 SHOWN, FADED = 0.01, 1.0  # points that are a difference, and that time may have taken unnoticed
 
 
@@ -38,6 +39,7 @@ class Explained:
         episodes, decisions, notifications, outcomes: The newest first.
         grounds: For each episode what it was opened with, in words: the numbers of then.
         attempts: The tries to deliver, by delivery id.
+        more: How many older decisions are left out.
     """
 
     now: LeadExplained
@@ -51,15 +53,17 @@ class Explained:
     outcomes: Sequence[Outcome]
     grounds: Sequence[tuple[str, ...]]
     attempts: Mapping[str, Sequence[Attempt]]
+    more: int = 0
 
 
-def explain(tools: Tools, text: str, *, as_of: datetime) -> Explained:
+def explain(tools: Tools, text: str, *, as_of: datetime, every: bool = False) -> Explained:
     """Explain the lead that a text names.
 
     Args:
         tools: The project, the usage tables and what is remembered.
         text: The lead's id, name or domain.
         as_of: The instant; the percentiles are those of the last run.
+        every: With all decisions ever made, not only the latest.
 
     Raises:
         LeadUnknown: No lead or several are meant; names the near ones.
@@ -72,7 +76,7 @@ def explain(tools: Tools, text: str, *, as_of: datetime) -> Explained:
     if run is not None:
         evaluation = replace(evaluation, norms=_norms(run, evaluation))
     briefing = brief(tools.project, tools.warehouse, evaluation, [lead_id])
-    recorded = store.lead(lead_id)
+    recorded, decisions = store.lead(lead_id), store.decisions(lead_id, limit=EVERY)
     now = explain_lead(evaluation, definitions, lead_id)
     notifications, episodes = store.notifications(lead_id=lead_id), store.episodes(lead_id)
     return Explained(
@@ -83,7 +87,8 @@ def explain(tools: Tools, text: str, *, as_of: datetime) -> Explained:
         people=people(briefing, lead_id),
         episodes=episodes,
         grounds=[evidence_words(definitions, one.evidence) for one in episodes],
-        decisions=store.decisions(lead_id),
+        decisions=decisions if every else decisions[:LATEST],
+        more=0 if every else max(len(decisions) - LATEST, 0),
         notifications=notifications,
         outcomes=store.outcomes(lead_id),
         attempts={one.delivery_id: store.attempts(one.delivery_id) for one in notifications},

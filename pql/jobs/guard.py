@@ -19,7 +19,7 @@ from pql.domain.qualification import Closing, Transitions
 from pql.domain.signals import Signal
 from pql.domain.source_health import ALWAYS, OF_ALL, UNASKED, Expectation, Health, Observation, Past, cure, judge
 from pql.domain.used import relations_of, relations_of_pattern
-from pql.errors import StateError, WarehouseError
+from pql.errors import SourceMismatch, StateError, WarehouseError
 from pql.jobs.reading import Reading
 from pql.store import Store
 from pql.store.records import SourceCheck
@@ -156,8 +156,15 @@ def accepted_at(store: Store) -> dict[str, datetime]:
     return {str(relation): datetime.fromisoformat(str(at)) for relation, at in entries}
 
 
-def accept(store: Store, relation: str, *, at: datetime, now: datetime) -> None:
-    """Take a relation as it is: only what is seen from `at` on is its past."""
+def accept(store: Store, project: Project, relation: str, *, at: datetime, now: datetime) -> None:
+    """Take a relation as it is: only what is seen from `at` on is its past.
+
+    Raises:
+        SourceMismatch: No such relation is looked at.
+    """
+    known = expectations(project)
+    if relation not in known:
+        raise SourceMismatch(f"'{relation}' is not looked at; there are {', '.join(sorted(known))}")
     kept = {**accepted_at(store), relation: at}
     store.set_setting(ACCEPTED, {name: since.isoformat() for name, since in kept.items()}, now)
 

@@ -56,8 +56,7 @@ def live_lead(project: Path) -> str:
 COMMANDS = (
     *("init", "check", "demo", "run", "deliver", "serve", "explain", "leads", "customers", "notifications"),
     *("claim", "snooze", "reject", "won", "lost", "mute", "mutes", "unmute"),
-    *("pause", "resume", "migrate", "version"),
-    *("claim", "snooze", "reject", "won", "lost", "pause", "resume", "migrate", "version"),
+    *("pause", "resume", "migrate", "version", "why", "sources"),
     *("reps", "absent", "back", "routes"),
 )
 

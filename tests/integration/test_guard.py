@@ -112,7 +112,7 @@ def test_accounts_that_vanish_are_not_gone_and_are_back_without_a_trace(company:
 def test_accounts_that_are_fewer_for_good_can_be_accepted(company: Company) -> None:
     now = company.now + timedelta(hours=2)
     assert company.later(events=events(now), accounts=accounts(5), touches=touches(now)).stopped
-    accept(company.store, "accounts", at=company.now, now=company.now)
+    accept(company.store, company.project, "accounts", at=company.now, now=company.now)
     company.now += timedelta(minutes=10)
     report = company.run()
     assert not report.stopped

@@ -158,7 +158,7 @@ def test_what_changed_is_said_in_words(files: Mapping[str, str], words: tuple[st
 
 def test_routing_and_reps_are_no_rules(company: Company) -> None:
     routing = company.project.definitions.routing
-    other = replace(routing, reps=(*routing.reps, Rep(email="owen@example.com", name="Owen", time_zone="UTC")))
+    other = replace(routing, reps=(*routing.reps, Rep(email="luis@example.com", name="Luis", time_zone="UTC")))
     sources = (*company.project.definitions.sources, ("config/routing.yml", "reps: []"))
     defined = replace(company.project.definitions, routing=other, content_hash="two", sources=sources)
     company.project = replace(company.project, definitions=defined)
