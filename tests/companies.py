@@ -78,7 +78,7 @@ DEFINITIONS = replace(
             Rep(email="mia@example.com", name="Mia Berg", time_zone="UTC"),
             Rep(email="owen@example.com", name="Owen Hale", time_zone="UTC"),
         ),
-        territories=(),
+        branches=(),
         fallback="mia@example.com",
         channels={"today": (Channel.EMAIL,)},
     ),

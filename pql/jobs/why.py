@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 
 from pql.config.settings import Project
 from pql.domain.rules import Rep
 from pql.domain.standing import standing_words
-from pql.errors import PqlError
 from pql.jobs.explain import EVERY, known_lead
+from pql.jobs.routes import known_rep
 from pql.jobs.tell import instants_of
 from pql.store import Store
 from pql.store.records import HeldRecord, Notification, StoredDecision
@@ -17,10 +16,6 @@ from pql.store.records import HeldRecord, Notification, StoredDecision
 SHOWN = 20  # decisions, unless all are asked for
 _ABOUT = {"check_in": "check-in", "usage_drop": "drop in use"}
 _SETTLED = {"sent": "told since", "digest": "left to the digest", "dropped": "dropped: it is no longer so"}
-
-
-class RepUnknown(PqlError):
-    """No rep has this email or name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +74,10 @@ def why(store: Store, project: Project, lead: str, rep: str, *, now: datetime, m
 
     Raises:
         LeadUnknown: No lead or several are meant.
-        RepUnknown: No rep or several are meant; names the near ones.
+        RepUnknown: No rep or several are meant; names them.
     """
     lead_id = known_lead(store, lead)
-    told = find_rep(project.definitions.routing.reps, rep)
+    told = known_rep(project.definitions.routing, rep)
     decisions = store.decisions(lead_id, limit=EVERY)
     shown = decisions[:most]
     lines = _lines(store, lead_id, shown, told)
@@ -96,28 +91,6 @@ def why(store: Store, project: Project, lead: str, rep: str, *, now: datetime, m
         notes=(*_muted(store, lead_id, told, now), *_standing(store, project, lead_id, now)),
         more=len(decisions) - len(shown),
     )
-
-
-def find_rep(reps: Sequence[Rep], text: str) -> Rep:
-    """The one rep that a text names, by email or name, or a part of either.
-
-    Raises:
-        RepUnknown: None is, or several are.
-    """
-    wanted = text.casefold().strip()
-    names = {rep.email: (rep.email.casefold(), rep.name.casefold()) for rep in reps}
-    for found in (
-        [rep for rep in reps if wanted in names[rep.email]],
-        [rep for rep in reps if wanted and any(wanted in name for name in names[rep.email])],
-    ):
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise RepUnknown(f"'{text}' could be {', '.join(rep.email for rep in found)}; give the email")
-    known = {name: rep.email for rep in reps for name in names[rep.email]}
-    near = sorted({known[name] for name in get_close_matches(wanted, known, n=3)})
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(names)) or 'none'}"
-    raise RepUnknown(f"No rep in config/routing.yml is called '{text}'; {hint}")
 
 
 def _lines(store: Store, lead_id: str, decisions: Sequence[StoredDecision], rep: Rep) -> tuple[Line, ...]:

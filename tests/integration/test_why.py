@@ -11,7 +11,8 @@ from pql.domain.mutes import Mute
 from pql.domain.signals import Points
 from pql.jobs.deliver import Courier, deliver
 from pql.jobs.explain import LeadUnknown
-from pql.jobs.why import Answer, RepUnknown, find_rep, why
+from pql.jobs.routes import RepUnknown
+from pql.jobs.why import Answer, why
 from tests.companies import DAY, DEFINITIONS, Company, accounts, events
 from tests.sources import Row
 from tests.unit.domain.samples import signal
@@ -101,23 +102,9 @@ def test_only_the_latest_decisions_are_shown_unless_all_are_asked_for(company: C
     assert (answer.lines, answer.more) == ((), 1)
 
 
-@pytest.mark.parametrize("text", ["mia@example.com", "MIA@example.com", "Mia Berg", "mia", "berg"])
-def test_a_rep_is_found_by_email_or_name_or_a_part(text: str) -> None:
-    assert find_rep(BUSY.routing.reps, text).email == MIA
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        pytest.param("example.com", "could be mia@example.com, owen@example.com", id="several"),
-        pytest.param("mia@exmaple.com", "did you mean mia@example.com", id="a slip"),
-        pytest.param("zzz", "there are mia@example.com, owen@example.com", id="nobody"),
-        pytest.param("", "there are", id="nothing"),
-    ],
-)
-def test_a_rep_who_is_none_gets_the_near_ones(text: str, words: str) -> None:
-    with pytest.raises(RepUnknown, match=words):
-        find_rep(BUSY.routing.reps, text)
+def test_a_rep_who_is_none_gets_the_names_of_those_there_are(company: Company) -> None:
+    with pytest.raises(RepUnknown, match=r"Mia Berg \(mia@example\.com\), Owen Hale"):
+        asked(company, "a7", "zoe")
 
 
 def test_a_lead_that_is_none_gets_the_near_ones(company: Company) -> None:
