@@ -1,6 +1,8 @@
 """The one place that wires everything: the project, the databases, the channels, the clock."""
 
+import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +18,14 @@ from pql.domain.calendar import Calendar
 from pql.domain.durations import Duration
 from pql.domain.mutes import Mute
 from pql.domain.rules import Absence, Rep
+from pql.errors import StateError
 from pql.jobs.check import check_source
+from pql.jobs.clocks import SharedClock
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
 from pql.jobs.explain import EVERY, Explained, explain, known_lead
 from pql.jobs.guard import Guarded, accept, look
+from pql.jobs.leading import LEASE, NAME, Leadership
 from pql.jobs.names import known_name
 from pql.jobs.reading import Progress, rolled_plans, silent
 from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, reps_at, try_route
@@ -159,8 +164,15 @@ class App:
         return self.store.last_as_of(JOB) or self.clock()
 
     def serve(self, stop: threading.Event) -> None:
-        """Run the schedule until `stop` is set."""
+        """Run the schedule until `stop` is set: every process delivers, the one that leads does all else.
+
+        Raises:
+            StateError: The state stands in SQLite, and another process serves it.
+        """
         schedules = self.project.schedules
+        leadership = self.leadership()
+        self._stand_alone(leadership, stop)
+        self.store.fence_runs(leadership.required)
         serve(
             {
                 "run": (schedules.run, self.run),
@@ -168,6 +180,8 @@ class App:
             },
             ZoneInfo(self.project.definitions.time_zone),
             until_stopped=stop.wait,
+            leadership=leadership,
+            everywhere={"deliver"},
         )
 
     def mute(self, *, lead: str, rep: str, about: str, for_: Duration, reason: str, by: str) -> Mute:
@@ -190,6 +204,39 @@ class App:
                 until=now + timedelta(seconds=for_.seconds),
             )
         )
+
+    def leadership(self) -> Leadership:
+        """This process's part in who leads."""
+        return Leadership(
+            self.store,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            clock=self._shared_clock(),
+            monotonic=time.monotonic,
+            gone=_gone,
+        )
+
+    def _shared_clock(self) -> Callable[[], datetime]:
+        """The clock of all who use the state; one that was handed in is taken as it is."""
+        return SharedClock(self.store, self.clock, time.monotonic) if self.clock is utc_now else self.clock
+
+    def _stand_alone(self, leadership: Leadership, stop: threading.Event) -> None:
+        """Try to lead; where the state is a file on this machine nobody else may serve it.
+
+        Raises:
+            StateError: Somebody else does.
+        """
+        leads = leadership.try_once()
+        if self.store.shared:
+            return
+        if not leads:
+            found = self.store.read_lease(NAME)
+            who = f"{found.holder} since {found.since:%Y-%m-%d %H:%M:%S} UTC" if found else "another process"
+            raise StateError(
+                f"`pql serve` is running already: {who}; with the state in SQLite only one can. Stop that one first "
+                f"(if it was killed on another machine, wait {LEASE.seconds} seconds), or keep the state in "
+                "PostgreSQL to run several (docs/operations.md)"
+            )
+        leadership.on_loss = stop.set
 
     def outcome(
         self, lead: str, kind: OutcomeKind, *, by: str, reason: str = "", snooze_for: Duration | None = None
@@ -238,6 +285,20 @@ class App:
     def try_route(self, lead: str, *, moment: str = "") -> RouteTested:
         """Where a message about a lead would go now; nothing is sent or remembered."""
         return try_route(self.store, self.project, self.channels, lead, moment=moment, at=self.clock())
+
+
+def _gone(holder: str) -> bool:
+    """Whether the process of that name was one of this machine, and is no more."""
+    host, _, number = holder.rpartition(":")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def open_app(

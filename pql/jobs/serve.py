@@ -1,7 +1,9 @@
-"""The schedule: each job at its time, one at once, until asked to stop."""
+"""The schedule: each job at its time, one at once, until asked to stop; most jobs only in the process that leads."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
+from threading import Lock
 from zoneinfo import ZoneInfo
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from pql.domain.durations import Duration
 from pql.errors import PqlError
+from pql.jobs.leading import Leadership
 
 log = logging.getLogger(__name__)
 
@@ -29,44 +32,75 @@ def trigger_of(schedule: str, zone: ZoneInfo) -> BaseTrigger:
 
 
 def guarded(name: str, job: Callable[[], object]) -> Callable[[], None]:
-    """A job that logs what goes wrong, so that its next turn comes."""
+    """A job that logs what goes wrong, so that its next turn comes; a turn while it is under way is left out."""
+    under_way = Lock()
 
     def run() -> None:
+        if not under_way.acquire(blocking=False):
+            return
         try:
             job()
         except PqlError as exc:
             log.error("The job '%s' failed: %s", name, exc, extra={"action": "job_failed", "job": name})  # noqa: TRY400 - the message is for people
         except Exception:
             log.exception("The job '%s' failed", name, extra={"action": "job_failed", "job": name})
+        finally:
+            under_way.release()
 
     return run
 
 
+def led(leadership: Leadership, job: Callable[[], object]) -> Callable[[], object]:
+    """A job that is left to the process that leads."""
+    return lambda: job() if leadership.fence() is not None else None
+
+
 def serve(
-    jobs: Mapping[str, tuple[str, Callable[[], object]]], zone: ZoneInfo, *, until_stopped: Callable[[], object]
+    jobs: Mapping[str, tuple[str, Callable[[], object]]],
+    zone: ZoneInfo,
+    *,
+    until_stopped: Callable[[], object],
+    leadership: Leadership | None = None,
+    everywhere: Collection[str] = (),
 ) -> None:
     """Run each job on its schedule, and at once at the start, until told to stop.
 
-    A job never overlaps itself; turns that were missed become one. On stopping, what is being done is finished.
+    A job never overlaps itself; turns that were missed become one. On stopping, what is being done is finished, and
+    then the lead is given up. Who takes the lead runs the leader's jobs at once: the turn of one may have been missed.
 
     Args:
         jobs: By name, the schedule and what to do.
         zone: Cron expressions are read in it.
         until_stopped: Returns when the program should end.
+        leadership: Of several processes one leads; None: this is the only one.
+        everywhere: The jobs that run in each process, and not only in the one that leads.
     """
     scheduler = BackgroundScheduler(
         timezone=zone,
         executors={"default": ThreadPoolExecutor(max(len(jobs), 1))},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
+    at_once: dict[str, Callable[[], None]] = {}
     for name, (schedule, job) in jobs.items():
-        scheduler.add_job(guarded(name, job), id=name, name=name)
-        scheduler.add_job(guarded(name, job), trigger_of(schedule, zone), id=f"{name} on schedule", name=name)
+        alone = leadership is not None and name not in everywhere
+        turn = guarded(name, led(leadership, job) if alone and leadership is not None else job)
+        scheduler.add_job(turn, id=name, name=name)
+        scheduler.add_job(turn, trigger_of(schedule, zone), id=f"{name} on schedule", name=name)
+        if alone:
+            at_once[name] = turn
+
+    def gained() -> None:
+        for name, turn in at_once.items():
+            scheduler.add_job(turn, id=f"{name} on taking the lead", name=name, replace_existing=True)
+
+    if leadership is not None:
+        leadership.on_gain = gained
     scheduler.start()
     log.info("Serving: %s", ", ".join(jobs), extra={"action": "serving"})
-    try:
-        until_stopped()
-    finally:
-        log.info("Stopping: what is being done is finished first", extra={"action": "stopping"})
-        scheduler.shutdown(wait=True)
-        log.info("Stopped", extra={"action": "stopped"})
+    with leadership.kept() if leadership is not None else nullcontext():
+        try:
+            until_stopped()
+        finally:
+            log.info("Stopping: what is being done is finished first", extra={"action": "stopping"})
+            scheduler.shutdown(wait=True)
+            log.info("Stopped", extra={"action": "stopped"})

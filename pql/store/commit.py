@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import to_micros
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
-from pql.store import episodes, held, leads, outbox, runs, settings, statements, told, turns, validity
+from pql.store import episodes, held, leads, leases, outbox, runs, settings, statements, told, turns, validity
 from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, RunResults
 from pql.store.tables import decisions, occurrences
 from pql.store.values import clean, dumps, micros
@@ -19,6 +19,7 @@ LEAD = "lead"  # the entity of which the leads' own rows tell what changed
 
 def write(connection: sa.Connection, run: Run, results: RunResults, now: datetime, lease: Duration) -> Committed:
     """Write everything; see `Store.commit_run`."""
+    leases.require(connection, run.fence)
     runs.require_lock(connection, run, now, lease)
     runs.keep_definitions(connection, results.definitions_hash, results.sources, now)
     written = _write_leads(connection, run, results)
@@ -54,6 +55,7 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
         ),
     )
     _finish(connection, run, results, committed, now)
+    leases.require(connection, run.fence, until_the_end=True)
     return committed
 
 

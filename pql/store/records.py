@@ -42,11 +42,37 @@ def delivery_id(step_key: str, recipient: str, channel: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What one process may do and no other, until `expires_at`: see `Store.take_lease`.
+
+    Args:
+        holder: A name of one process; "" once it was given up.
+        fence: Grows with each new holder.
+        since: When this holder took it.
+    """
+
+    name: str
+    holder: str
+    fence: int
+    since: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Under which number of which lease work was begun; it is written only while the lease still bears the number."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A run that holds the lock of its job, or one that has nothing to do.
 
     Args:
         already_committed: This `as_of` is the last committed one: nothing is locked, nothing needs doing.
+        fence: The commit is refused once another process leads; None: begun by hand.
     """
 
     id: str
@@ -54,6 +80,7 @@ class Run:
     as_of: datetime
     started_at: datetime
     already_committed: bool = False
+    fence: Fence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Event, Thread
 
 import pandas as pd
+import sqlalchemy as sa
 
 from pql.domain.durations import Duration
 from pql.domain.mutes import Mute
@@ -19,6 +21,7 @@ from pql.store import (
     erasure,
     held,
     leads,
+    leases,
     mutes,
     notices,
     outbox,
@@ -36,10 +39,12 @@ from pql.store.records import (
     Committed,
     Episode,
     Erased,
+    Fence,
     Found,
     HeldRecord,
     HeldStatus,
     LeadRecord,
+    Lease,
     Leased,
     Notification,
     Outcome,
@@ -60,6 +65,10 @@ RUN_LEASE = Duration(120)  # a run that gave no sign of life for so long has die
 COOLDOWN = Duration.of_days(30)
 
 
+def _unfenced() -> Fence | None:
+    return None
+
+
 class Store:
     """What the program remembers, in SQLite or PostgreSQL.
 
@@ -69,10 +78,66 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._fence: Callable[[], Fence | None] = _unfenced
 
     def close(self) -> None:
         """Give up all connections."""
         self._database.close()
+
+    @property
+    def shared(self) -> bool:
+        """Whether processes on several machines may use it: PostgreSQL, and not a SQLite file."""
+        return self._database.engine.dialect.name == "postgresql"
+
+    def time(self, otherwise: Callable[[], datetime]) -> datetime:
+        """What time it is for all who share the state: PostgreSQL's own clock; with SQLite what `otherwise` says."""
+        if not self.shared:
+            return otherwise()
+        with self._database.reads() as connection:
+            at: datetime = connection.scalar(sa.select(sa.func.clock_timestamp()))
+            return at.astimezone(UTC)
+
+    # --- leading ------------------------------------------------------------------------------------------------
+
+    def take_lease(
+        self, name: str, holder: str, now: datetime, for_: Duration, *, unchanged: Lease | None = None
+    ) -> Lease | None:
+        """Take what only one process may have, until `now` + `for_`.
+
+        It is free once its holder gave it up or let its end pass, and for who bears the holder's very name.
+
+        Args:
+            name: Of the lease.
+            holder: A name that no other living process has.
+            now: By the clock that all use who ask for it (`time`).
+            for_: How long it lasts unless it is renewed.
+            unchanged: A lease that did not change for longer than it lasts, by a clock that cannot step: its holder
+                is dead, whatever the clock says of its end.
+
+        Returns:
+            The lease, with a fence one higher than the last holder's; None while another holds it.
+        """
+        with self._database.writes() as connection:
+            return leases.take(connection, name, holder, now, for_, unchanged)
+
+    def renew_lease(self, lease: Lease, now: datetime, for_: Duration) -> Lease | None:
+        """Hold it until `now` + `for_`; None if another has it by now."""
+        with self._database.writes() as connection:
+            return leases.renew(connection, lease, now, for_)
+
+    def release_lease(self, lease: Lease, now: datetime) -> bool:
+        """Give it up at once; False if another has it by now."""
+        with self._database.writes() as connection:
+            return leases.release(connection, lease, now)
+
+    def read_lease(self, name: str) -> Lease | None:
+        """The lease as it stands, also one that has ended; None if nobody ever had it."""
+        with self._database.reads() as connection:
+            return leases.read(connection, name)
+
+    def fence_runs(self, fence: Callable[[], Fence | None]) -> None:
+        """Each run that is begun from now on bears the fence of that moment; its commit needs it still to hold."""
+        self._fence = fence
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
@@ -94,7 +159,7 @@ class Store:
                 last committed one.
         """
         with self._database.writes() as connection:
-            return runs.begin(connection, job, as_of, now, lease)
+            return replace(runs.begin(connection, job, as_of, now, lease), fence=self._fence())
 
     def heartbeat(self, run: Run, now: datetime, *, lease: Duration = RUN_LEASE) -> bool:
         """Keep the lock until `now` + `lease`; False if another run has it."""
@@ -124,7 +189,7 @@ class Store:
         """Write all that a run found in one transaction, mark it as done and give up its lock.
 
         Raises:
-            RunConflict: Another run took the lock over meanwhile.
+            RunConflict: Another run took the lock over meanwhile, or another process leads.
             StateError: Nothing was written; the run still holds its lock, for `fail_run`.
         """
         with self._database.writes() as connection:

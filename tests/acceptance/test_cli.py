@@ -232,7 +232,7 @@ def test_migrate_of_a_current_database_does_nothing(ran: Path) -> None:
     assert "up to date" in pql("migrate", cwd=ran).stdout
 
 
-def test_serve_runs_the_jobs_and_stops_on_sigterm(project: Path, tmp_path: Path) -> None:
+def test_serve_runs_the_jobs_alone_on_its_file_and_stops_on_sigterm(project: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "pql", "serve"],
         cwd=project,
@@ -245,12 +245,15 @@ def test_serve_runs_the_jobs_and_stops_on_sigterm(project: Path, tmp_path: Path)
             if (tmp_path / "state.db").exists() and runs_done(tmp_path / "state.db"):
                 break
             time.sleep(0.1)
+        second = pql("serve", cwd=project, environ={"PQL_STATE_URL": f"sqlite:///{tmp_path}/state.db"})
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0, said
     assert '"action": "stopped"' in said
+    assert second.returncode == 1
+    assert re.search(rf"`pql serve` is running already: \S+:{process.pid} since 20", second.stderr)
     assert runs_done(tmp_path / "state.db")
 
 
