@@ -14,6 +14,7 @@ from bench.bars import (
     on_postgresql,
     on_spark,
     one_day,
+    outbox,
     scaling,
     state,
 )
@@ -29,6 +30,7 @@ BARS: Mapping[str, Callable[[Setting], None]] = {
     "7": on_spark.run,
     "instants": instants.run,
     "scaling": scaling.run,
+    "outbox": outbox.run,
 }
 
 

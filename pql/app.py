@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ from pql.jobs.why import SHOWN, Answer, why
 from pql.notify import Channel, open_channels
 from pql.notify.checking import check_templates
 from pql.store import Store, is_new, migrate, open_store
-from pql.store.records import OutcomeKind, OutcomeResult
+from pql.store.records import OutcomeKind, OutcomeResult, Sent
 from pql.warehouse import Asked, ColumnStatus, Refreshed, RollupStatus, Verified, Warehouse, open_warehouse
 
 __all__ = ["App", "Asked", "RollupStatus", "check_project", "migrate_state", "open_app", "utc_now"]
@@ -104,10 +105,28 @@ class App:
 
     def deliver(self, *, stopping: Callable[[], bool] = lambda: False) -> Delivered:
         """Send what is due; nothing while `delivery.mode` is off."""
+        return Delivered() if self.project.delivery.mode == "off" else deliver(self._courier(stopping))
+
+    def _courier(self, stopping: Callable[[], bool], took: Callable[[Sent], None] = lambda _sent: None) -> Courier:
+        return Courier(
+            store=self.store,
+            channels=self.channels,
+            clock=self._shared_clock(),
+            wait=self.wait,
+            stopping=stopping,
+            workers=self.project.delivery.workers or (4 if self.store.shared else 1),
+            took=took,
+        )
+
+    def _deliveries(self, courier: Courier) -> dict[str, tuple[str, Callable[[], object]]]:
+        """A job for each channel, so that one that hangs keeps no other waiting."""
         if self.project.delivery.mode == "off":
-            return Delivered()
-        courier = Courier(store=self.store, channels=self.channels, clock=self.clock, wait=self.wait, stopping=stopping)
-        return deliver(courier)
+            return {}
+        when = self.project.schedules.deliver
+        jobs: dict[str, tuple[str, Callable[[], object]]] = {
+            f"deliver {name}": (when, partial(deliver, courier, only={name})) for name in self.channels
+        }
+        return jobs | {"deliver": (when, partial(deliver, courier, but=set(self.channels)))}
 
     def explain(self, lead: str, *, as_of: datetime | None = None, every: bool = False) -> Explained:
         """All that is known of one lead, computed afresh beside what was remembered.
@@ -173,15 +192,16 @@ class App:
         leadership = self.leadership()
         self._stand_alone(leadership, stop)
         self.store.fence_runs(leadership.required)
+        deliveries = self._deliveries(self._courier(stop.is_set))
         serve(
             {
                 "run": (schedules.run, self.run),
-                "deliver": (schedules.deliver, lambda: self.deliver(stopping=stop.is_set)),
+                **deliveries,
             },
             ZoneInfo(self.project.definitions.time_zone),
             until_stopped=stop.wait,
             leadership=leadership,
-            everywhere={"deliver"},
+            everywhere=deliveries,
         )
 
     def mute(self, *, lead: str, rep: str, about: str, for_: Duration, reason: str, by: str) -> Mute:

@@ -293,6 +293,7 @@ class _Reader:
             notifiers=self._notifiers(parts),
             schedules=pql.schedules.build(),
             links=pql.links,
+            metrics=pql.metrics.build(),
         )
 
     def _built(self, parts: Parts, pql: ProjectFile) -> Definitions:

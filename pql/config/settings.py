@@ -79,11 +79,13 @@ class DeliverySettings:
         mode: off: everything is decided and shown, nothing sent; redirect: all goes to one address a channel.
         redirect: The address for each channel in mode redirect.
         operator: Whom to tell when the program itself has trouble: an address for each channel.
+        workers: How many messages of one channel are sent at once; None: 4 on PostgreSQL, 1 on SQLite.
     """
 
     mode: Literal["off", "redirect", "on"] = "off"
     redirect: Mapping[str, str] = field(default_factory=dict)
     operator: Mapping[str, str] = field(default_factory=dict)
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +129,19 @@ class Notifiers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where `pql serve` shows its figures (`/metrics`) and that it lives (`/healthz`); an empty host: nowhere."""
+
+    host: str = "127.0.0.1"
+    port: int = 9464
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedules:
     """When `pql serve` does what: an interval, or a cron expression in the project's zone."""
 
     run: str = "15 minutes"
-    deliver: str = "10 seconds"
+    deliver: str = "2 seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +161,4 @@ class Project:
     notifiers: Notifiers
     schedules: Schedules
     links: Mapping[str, str] = field(default_factory=dict)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)

@@ -1,22 +1,34 @@
-"""Deliver what stands in the outbox: lease, send, mark. What fails is tried again; what cannot succeed is given up."""
+"""Deliver what stands in the outbox: lease, send, mark. What fails is tried again; what cannot succeed is given up.
+
+Each channel is a lane of its own with several workers, so that one that is slow or fails never stops another.
+"""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from threading import Lock, Thread
 
 from pql.domain.durations import Duration
+from pql.domain.messages import Receipt
 from pql.errors import DeliveryError
-from pql.notify import Channel, Pacing, next_attempt
+from pql.jobs.marking import Marker, facts
+from pql.notify import Channel, next_attempt
 from pql.store import Store
-from pql.store.records import Leased
+from pql.store.records import Leased, Sent
 
 log = logging.getLogger(__name__)
 
-BATCH = 20
-# Longer than a batch can take at one message a second and the channels' time-outs; a dead worker's rows wait so long.
-LEASE = Duration(600)
-UNPACED = frozenset({"file"})
+FIRST_BATCH, BATCH = 4, 200
+# A batch grows while it is sent faster than this: what is leased should not wait long behind others.
+QUICK = timedelta(seconds=0.5)
+LEASE = Duration(150)  # a dead worker's messages wait so long
+LONGEST = Duration(120)  # of one send with all its time-outs: none is begun when its lease ends sooner
+PACED = frozenset({"slack"})
+GAP = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=5)  # for a place that is free again by then; others are left to the next round
+PAUSE_SEEN = timedelta(seconds=1)  # `pql pause` is heeded within it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,15 +41,25 @@ class Delivered:
     failed: int = 0
     expired: int = 0
 
+    def add(self, other: "Delivered") -> None:
+        """Count what another worker did too."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Courier:
     """What delivery works with.
 
     Args:
-        clock: Tells the time.
+        clock: Tells the time that all workers of all processes share.
         wait: Sleeps so many seconds.
         stopping: True once the program should end: nothing more is begun.
+        workers: How many messages of one channel are sent at once, at most.
+        lease: How long a message is a worker's.
+        longest: The longest that one send takes.
+        gap: Between two messages to one place of a channel that is paced.
+        took: Is told of each message that a channel took.
     """
 
     store: Store
@@ -45,57 +67,170 @@ class Courier:
     clock: Callable[[], datetime]
     wait: Callable[[float], None]
     stopping: Callable[[], bool] = lambda: False
+    workers: int = 1
+    lease: Duration = LEASE
+    longest: Duration = LONGEST
+    gap: timedelta = GAP
+    took: Callable[[Sent], None] = lambda _sent: None
 
 
-def deliver(courier: Courier, *, only: Collection[str] | None = None, rounds: int = 1_000_000) -> Delivered:
-    """Send all that is due, the oldest first.
+def deliver(courier: Courier, *, only: Collection[str] | None = None, but: Collection[str] = ()) -> Delivered:
+    """Send all that is due, the longest due first.
 
     Args:
         courier: The outbox, the channels and the clock.
-        only: Deliver on these channels only.
-        rounds: At most so many batches.
+        only: Deliver on these channels only; None: on all, and see to what is no longer valid or addressed to a
+            channel that is not set up.
+        but: Not on these.
+
+    Raises:
+        StateError: The state database cannot be used; what was sent before is marked, or will be found.
     """
-    done = Delivered(expired=courier.store.expire(courier.clock()))
-    pacing = Pacing()
-    for _ in range(rounds):
-        batch = courier.store.lease(courier.clock(), BATCH, LEASE, channels=only)
-        if not batch:
-            break
-        for number, leased in enumerate(batch):
-            if courier.stopping() or courier.store.paused():
-                courier.store.release(batch[number:])
-                return done
-            pacing = _deliver_one(courier, leased, pacing, done)
+    done = Delivered(expired=courier.store.expire(courier.clock()) if only is None else 0)
+    names = sorted({*(courier.channels if only is None else only)} - {*but})
+    lanes = [_Lane(courier, only=(name,), but=()) for name in names]
+    if only is None:
+        lanes.append(_Lane(courier, only=None, but=(*courier.channels, *but)))
+    with ThreadPoolExecutor(len(lanes) or 1, thread_name_prefix="pql-lane") as pool:
+        for running in [pool.submit(lane.run) for lane in lanes]:
+            done.add(running.result())
     return done
 
 
-def _deliver_one(courier: Courier, leased: Leased, pacing: Pacing, done: Delivered) -> Pacing:
+class _Lane:
+    """The way to one channel and its workers; another one joins when there is more than a batch."""
+
+    def __init__(self, courier: Courier, *, only: Collection[str] | None, but: Collection[str]) -> None:
+        self.courier = courier
+        self.only = only
+        self.but = but
+        self.done = Delivered()
+        self._lock = Lock()
+        self._held: dict[int, str] = {}  # the lease of what each worker is sending
+        self._workers: list[Thread] = []
+        self._errors: list[Exception] = []
+
+    def run(self) -> Delivered:
+        """Deliver until nothing is due."""
+        with Marker(self.courier.store, self.courier.clock, self.courier.wait) as self.marker:
+            self._work(0)
+            for worker in self._workers:  # who joins is joined by others before it ends
+                worker.join()
+        if self._errors:
+            raise self._errors[0]
+        return self.done
+
+    def _work(self, number: int) -> None:
+        size, done = FIRST_BATCH, Delivered()
+        try:
+            while (batch := self._lease(number, size)) is not None:
+                if len(batch) >= size:
+                    self._call_another()
+                size = self._next_size(size, self._send(batch, done))
+        except Exception as exc:  # noqa: BLE001 - told by `run`, once the other workers are done
+            self._errors.append(exc)
+        finally:
+            with self._lock:
+                self._held.pop(number, None)
+                self.done.add(done)
+
+    def _call_another(self) -> None:
+        with self._lock:
+            number = len(self._workers) + 1
+            if number < self.courier.workers and not self._errors:
+                self._workers.append(Thread(target=self._work, args=(number,), name=f"pql-worker-{number}"))
+                self._workers[-1].start()
+
+    def _lease(self, number: int, size: int) -> list[Leased] | None:
+        """The next messages; empty: look again; None: nothing is due, or the program should stop."""
+        courier, written = self.courier, self.marker.written
+        if courier.stopping():
+            return None
+        with self._lock:
+            self._held.pop(number, None)
+            held = {*self._held.values(), *self.marker.tokens()}
+        where = {"channels": self.only, "but": self.but}
+        batch = courier.store.lease(courier.clock(), size, courier.lease, paced=PACED, held=held, **where)
+        if batch:
+            self._held[number] = batch[0].token
+            return batch
+        self.marker.flush()
+        if self.marker.written != written:
+            return []  # what came behind a message that is marked now may go
+        pause = self._until_free()
+        if pause is None:
+            return None
+        courier.wait(pause)
+        return []
+
+    def _until_free(self) -> float | None:
+        """Seconds until a place is free for which a message waits; None if none is soon."""
+        now = self.courier.clock()
+        turn = self.courier.store.next_turn(now, channels=self.only, but=self.but)
+        return None if turn is None or turn - now > PATIENCE else max((turn - now).total_seconds(), 0.001)
+
+    def _send(self, batch: list[Leased], done: Delivered) -> timedelta:
+        """Send them; how long it took. What may not be begun any more is given back."""
+        courier, begun = self.courier, self.courier.clock()
+        looked = begun
+        for number, leased in enumerate(batch):
+            now = courier.clock()
+            paused = False
+            if now - looked >= PAUSE_SEEN:
+                looked, paused = now, courier.store.paused() is not None
+            late = leased.leased_until - now < timedelta(seconds=courier.longest.seconds)
+            if paused or late or courier.stopping():
+                courier.store.release(batch[number:])
+                break
+            _deliver_one(courier, leased, self.marker, done)
+        return courier.clock() - begun
+
+    @staticmethod
+    def _next_size(size: int, took: timedelta) -> int:
+        return min(size * 2, BATCH) if took < QUICK else max(size // 2, 1)
+
+
+def _deliver_one(courier: Courier, leased: Leased, marker: Marker, done: Delivered) -> None:
     outgoing = leased.outgoing
-    place = f"{outgoing.channel}:{outgoing.address}"
-    begun = courier.clock()
-    if outgoing.channel not in UNPACED:
-        pause = (pacing.free_at(place, begun) - begun).total_seconds()
-        if pause > 0:
+    if outgoing.channel in PACED:
+        turn = courier.store.reserve_turn(outgoing.channel, outgoing.address, courier.clock(), courier.gap)
+        if (pause := (turn - courier.clock()).total_seconds()) > 0:
             courier.wait(pause)
-            begun = courier.clock()
+    begun = courier.clock()
     try:
-        receipt = _channel(courier, outgoing.channel).send(outgoing)
+        receipt = _handed_over(courier, leased)
     except DeliveryError as error:
         _mark_failure(courier, leased, error, begun, done)
-    else:
-        now = courier.clock()
-        seconds = (now - begun).total_seconds()
-        courier.store.mark_sent(leased, now, receipt.reference, seconds=seconds, reconciled=receipt.reconciled)
-        done.sent += 1
-        done.reconciled += receipt.reconciled
-        log.info("Sent a message", extra=_facts(leased, "message_sent"))
-    return pacing.sent(place, courier.clock())
+        return
+    now = courier.clock()
+    sent = Sent(
+        leased=leased,
+        at=now,
+        reference=receipt.reference,
+        seconds=(now - begun).total_seconds(),
+        reconciled=receipt.reconciled,
+    )
+    marker.put(sent)
+    courier.took(sent)
+    done.sent += 1
+    done.reconciled += receipt.reconciled
 
 
-def _channel(courier: Courier, name: str) -> Channel:
+def _handed_over(courier: Courier, leased: Leased) -> Receipt:
+    name = leased.outgoing.channel
     if name not in courier.channels:
         raise DeliveryError(f"The channel '{name}' is not set up; see notifiers/{name}/channel.yml", retry_after=300)
-    return courier.channels[name]
+    try:
+        return courier.channels[name].send(leased.outgoing)
+    except DeliveryError as error:
+        if error.retry_after is not None and not error.permanent:
+            # The channel asks all of us to wait, not only this message.
+            courier.store.hold_channel(name, courier.clock() + timedelta(seconds=min(error.retry_after, 86_400)))
+        raise
+    except Exception as exc:
+        # A fault of ours must not keep the others waiting; its text may hold what no log should.
+        said = f"The channel '{name}' failed in a way that it should not: {type(exc).__name__}; report it"
+        raise DeliveryError(said, ambiguous=True) from exc
 
 
 def _mark_failure(courier: Courier, leased: Leased, error: DeliveryError, begun: datetime, done: Delivered) -> None:
@@ -105,7 +240,7 @@ def _mark_failure(courier: Courier, leased: Leased, error: DeliveryError, begun:
     if again is None:
         courier.store.mark_failed(leased, now, str(error), seconds=seconds)
         done.failed += 1
-        log.error("Gave up a message: %s", error, extra=_facts(leased, "message_failed"))
+        log.error("Gave up a message: %s", error, extra=facts(leased, "message_failed"))
         return
     courier.store.mark_retry(leased, now, again, str(error), ambiguous=error.ambiguous, seconds=seconds)
     done.retried += 1
@@ -113,15 +248,5 @@ def _mark_failure(courier: Courier, leased: Leased, error: DeliveryError, begun:
         "A message was not taken and is tried again in %s: %s",
         timedelta(seconds=round((again - now).total_seconds())),
         error,
-        extra=_facts(leased, "message_retried"),
+        extra=facts(leased, "message_retried"),
     )
-
-
-def _facts(leased: Leased, action: str) -> dict[str, object]:
-    return {
-        "action": action,
-        "delivery_id": leased.outgoing.delivery_id,
-        "channel": leased.outgoing.channel,
-        "lead_id": leased.lead_id,
-        "attempts": leased.outgoing.attempts + 1,
-    }

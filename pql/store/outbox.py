@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from pql.domain.calendar import from_micros, to_micros
 from pql.domain.durations import Duration
 from pql.domain.messages import Outgoing, Subject
-from pql.store import statements
-from pql.store.records import Leased, OutboxRecord, Run, ThreadRoot
+from pql.store import paces, statements
+from pql.store.records import Leased, OutboxRecord, Run, Sent, ThreadRoot
 from pql.store.settings import PAUSED
 from pql.store.tables import deliveries, outbox, settings
 from pql.store.values import chunks, clean, dumps, instant, loads, micros
@@ -49,37 +49,57 @@ def _free(now: int) -> sa.ColumnElement[bool]:
     return sa.or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now)
 
 
-def due(now: int, limit: int, channels: Collection[str] | None) -> sa.Select[tuple[int, str | None]]:
-    """What may be leased at `now`: seq and the token of a lease that ended without a mark, the oldest first."""
+def due(
+    now: int, limit: int, channels: Collection[str] | None, *, but: Collection[str] = (), longest: int | None = None
+) -> sa.Select[tuple[int, str | None, str, str]]:
+    """What may be leased at `now`: the token of a lease that ended without a mark, channel, address; the oldest first.
+
+    `longest`: a lease that ends later than that is from a clock that was ahead, and has ended.
+    """
     older = outbox.alias("older")
     # An older message that can still be sent, or is being sent, goes first, even if its retry is due later.
     alive = sa.or_(older.c.valid_until.is_(None), older.c.valid_until > now, older.c.leased_until > now)
     same = (older.c[name] == outbox.c[name] for name in ("lead_id", "recipient", "channel"))
     blocked = sa.exists().where(older.c.status == "waiting", older.c.seq < outbox.c.seq, alive, *same)
     paused = sa.exists().where(settings.c.key == PAUSED, settings.c.value != "null")
+    free = _free(now) if longest is None else sa.or_(_free(now), outbox.c.leased_until > now + longest)
     query = (
-        sa.select(outbox.c.seq, outbox.c.lease_token)
+        sa.select(outbox.c.seq, outbox.c.lease_token, outbox.c.channel, outbox.c.address)
         .where(
             outbox.c.status == "waiting",
             outbox.c.due_at <= now,
             sa.or_(outbox.c.valid_until.is_(None), outbox.c.valid_until > now),
-            _free(now),
+            free,
             ~blocked,
             ~paused,
+            ~paces.held_back(now),
         )
-        .order_by(outbox.c.seq)
+        .order_by(outbox.c.due_at, outbox.c.seq)
         .limit(limit)
     )
-    return query if channels is None else query.where(outbox.c.channel.in_(sorted(channels)))
+    if channels is not None:
+        query = query.where(outbox.c.channel.in_(sorted(channels)))
+    return query.where(outbox.c.channel.not_in(sorted(but))) if but else query
 
 
 def lease(
-    connection: sa.Connection, now: datetime, limit: int, for_: Duration, channels: Collection[str] | None
+    connection: sa.Connection,
+    now: datetime,
+    limit: int,
+    for_: Duration,
+    channels: Collection[str] | None,
+    *,
+    but: Collection[str] = (),
+    paced: Collection[str] = (),
+    held: Collection[str] = (),
 ) -> list[Leased]:
     """Take due messages; see `Store.lease`."""
     at, token = to_micros(now), str(uuid4())
+    query = due(at, limit, channels, but=but, longest=2 * for_.micros)
+    if held:
+        query = query.where(sa.or_(outbox.c.lease_token.is_(None), outbox.c.lease_token.not_in(sorted(held))))
     # SKIP LOCKED: workers at the same moment take different rows and none waits. SQLite lets one writer in anyway.
-    taken = connection.execute(due(at, limit, channels).with_for_update(of=outbox, skip_locked=True)).all()
+    taken = _one_a_place(connection.execute(query.with_for_update(of=outbox, skip_locked=True)).all(), paced)
     if not taken:
         return []
     lost = [row.seq for row in taken if row.lease_token is not None]
@@ -96,8 +116,20 @@ def lease(
         )
         .returning(outbox)
     )
-    rows = sorted(connection.execute(leased).all(), key=lambda row: row.seq)
+    rows = sorted(connection.execute(leased).all(), key=lambda row: (row.due_at, row.seq))
     return [_leased(row) for row in rows]
+
+
+def _one_a_place(rows: Sequence[sa.Row[Any]], paced: Collection[str]) -> list[sa.Row[Any]]:
+    """Without what would wait for its turn behind another message of the same batch."""
+    places: set[tuple[str, str]] = set()
+    kept = []
+    for row in rows:
+        place = (row.channel, row.address)
+        if row.channel not in paced or place not in places:
+            kept.append(row)
+        places.add(place)
+    return kept
 
 
 def _note_lost(connection: sa.Connection, seqs: list[int], at: int) -> None:
@@ -127,6 +159,8 @@ def _leased(row: sa.Row[*tuple[Any, ...]]) -> Leased:
         subject=row.subject,
         recipient=row.recipient,
         step_key=row.step_key,
+        run_id=row.run_id,
+        created_at=from_micros(row.created_at),
     )
 
 
@@ -156,6 +190,53 @@ def sent(
     if reconciled:
         values["ambiguous"] = False
     return mark(connection, leased, at, "sent", seconds, **values)
+
+
+_SENT = (
+    sa.update(outbox)
+    .where(
+        outbox.c.delivery_id == sa.bindparam("its_id"),
+        outbox.c.lease_token == sa.bindparam("its_token"),
+        outbox.c.status == "waiting",
+    )
+    .values(
+        status="sent",
+        sent_at=sa.bindparam("its_at"),
+        reference=sa.bindparam("its_reference"),
+        # Found in the channel: known to stand there once.
+        ambiguous=sa.and_(outbox.c.ambiguous, sa.not_(sa.bindparam("its_reconciled", type_=sa.Boolean))),
+        lease_token=None,
+        leased_until=None,
+    )
+)
+
+
+def all_sent(connection: sa.Connection, marks: Sequence[Sent]) -> list[bool]:
+    """Mark many at once; for each whether its lease was still ours."""
+    with connection.begin_nested() as tried:
+        changed = [_sent_values(mark) for mark in marks]
+        if connection.execute(_SENT, changed).rowcount == len(marks):
+            attempts = [
+                {"delivery_id": one["its_id"], "at": one["its_at"], "outcome": "sent", "seconds": mark.seconds}
+                for one, mark in zip(changed, marks, strict=True)
+            ]
+            connection.execute(sa.insert(deliveries), attempts)
+            return [True] * len(marks)
+        tried.rollback()
+    # One of them is another's by now: each by itself says which.
+    return [
+        sent(connection, one.leased, one.at, one.reference, one.seconds, reconciled=one.reconciled) for one in marks
+    ]
+
+
+def _sent_values(mark: Sent) -> dict[str, Any]:
+    return {
+        "its_id": mark.leased.outgoing.delivery_id,
+        "its_token": mark.leased.token,
+        "its_at": to_micros(mark.at),
+        "its_reference": clean(mark.reference),
+        "its_reconciled": mark.reconciled,
+    }
 
 
 def retry(

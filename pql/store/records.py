@@ -566,7 +566,12 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """An outbox row that a worker may send until `leased_until`; `token` proves it when the row is marked."""
+    """An outbox row that a worker may send until `leased_until`; `token` proves it when the row is marked.
+
+    Args:
+        run_id: The run that decided it.
+        created_at: When that run was written.
+    """
 
     outgoing: Outgoing
     token: str
@@ -575,6 +580,24 @@ class Leased:
     subject: str
     recipient: str
     step_key: str
+    run_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A message that its channel took; see `Store.mark_sent`.
+
+    Args:
+        seconds: How long the channel took.
+        reconciled: It was found in the channel, and not sent again.
+    """
+
+    leased: Leased
+    at: datetime
+    reference: str
+    seconds: float | None = None
+    reconciled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,14 @@ def _piece(rows: Sequence[Iterable[Any]], names: Sequence[str], types: Sequence[
     return pd.DataFrame({name: np.array(cell, dtype=kind) for name, cell, kind in columns}, copy=False)
 
 
+def upserted_one(
+    connection: sa.Connection, table: sa.Table, row: Mapping[str, Any], replaced: Mapping[str, Any]
+) -> postgresql.Insert | sqlite.Insert:
+    """The statement that adds one row, or changes the one with the same primary key as `replaced` says."""
+    key = [column.name for column in table.primary_key.columns]
+    return _insert(connection, table).values(**row).on_conflict_do_update(index_elements=key, set_=dict(replaced))
+
+
 def write_rows(
     connection: sa.Connection,
     table: sa.Table,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import pandas as pd
@@ -26,6 +26,7 @@ from pql.store import (
     notices,
     outbox,
     outcomes,
+    paces,
     reading,
     runs,
     settings,
@@ -55,6 +56,7 @@ from pql.store.records import (
     RunRecord,
     RunResults,
     ScoreRecord,
+    Sent,
     SourceCheck,
     StoredDecision,
     ThreadRoot,
@@ -515,15 +517,54 @@ class Store:
     # --- outbox -------------------------------------------------------------------------------------------------
 
     def lease(
-        self, now: datetime, limit: int, for_: Duration, *, channels: Collection[str] | None = None
+        self,
+        now: datetime,
+        limit: int,
+        for_: Duration,
+        *,
+        channels: Collection[str] | None = None,
+        but: Collection[str] = (),
+        paced: Collection[str] = (),
+        held: Collection[str] = (),
     ) -> list[Leased]:
-        """Take due messages to send until `now` + `for_`, the oldest first; none while paused.
+        """Take due messages to send until `now` + `for_`, the longest due first; none while paused.
 
         Of the same lead, recipient and channel only the oldest waiting message is given, so their order is kept.
         A row whose lease ended without a mark is given again, as ambiguous: its worker may have sent it.
+
+        Args:
+            now: By the clock that all workers share (`time`).
+            limit: At most so many.
+            for_: How long they are this worker's.
+            channels: Only on these; None: on all.
+            but: Not on these.
+            paced: On these at most one message a place.
+            held: Tokens of leases that live, whatever the clock says of their end: those of this very process.
         """
         with self._database.writes() as connection:
-            return outbox.lease(connection, now, limit, for_, channels)
+            return outbox.lease(connection, now, limit, for_, channels, but=but, paced=paced, held=held)
+
+    def reserve_turn(self, channel: str, address: str, now: datetime, gap: timedelta) -> datetime:
+        """When the next message may go to an address, `gap` after the one before; the turn is taken by this."""
+        with self._database.writes() as connection:
+            return paces.reserve(connection, paces.place_of(channel, address), now, gap)
+
+    def hold_channel(self, channel: str, until: datetime) -> None:
+        """Nothing is leased for the channel before `until`, by any process."""
+        with self._database.writes() as connection:
+            paces.hold(connection, channel, until)
+
+    def next_turn(
+        self, now: datetime, *, channels: Collection[str] | None = None, but: Collection[str] = ()
+    ) -> datetime | None:
+        """When a place is free again for which a due message waits; None if none waits for that."""
+        with self._database.reads() as connection:
+            return paces.next_free(connection, now, channels, but)
+
+    def mark_all_sent(self, marks: Sequence[Sent]) -> list[bool]:
+        """As `mark_sent`, for many in one transaction."""
+        with self._database.writes() as connection:
+            return outbox.all_sent(connection, marks)
 
     def mark_sent(
         self, leased: Leased, at: datetime, reference: str, *, seconds: float | None = None, reconciled: bool = False

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from pql.config.settings import DeliverySettings, RollupSettings, Schedules, StateSettings
+from pql.config.settings import DeliverySettings, MetricsSettings, RollupSettings, Schedules, StateSettings
 from pql.config.shapes.base import Name, Ratio, Schedule, Shape, Text, Zone, positive, wrong
 from pql.domain.durations import Duration
 from pql.domain.partials import Level
@@ -147,21 +147,50 @@ class DeliveryIn(Shape):
     operator: AddressesIn = Field(
         default=AddressesIn(), description="Whom to tell when the program itself has trouble."
     )
+    workers: Annotated[int, Field(ge=1, le=32)] | None = Field(
+        default=None,
+        description="How many messages of one channel are sent at once. By default 4 on PostgreSQL, 1 on SQLite.",
+    )
 
     def build(self) -> DeliverySettings:
         """The domain's value."""
-        return DeliverySettings(mode=self.mode, redirect=self.redirect.build(), operator=self.operator.build())
+        return DeliverySettings(
+            mode=self.mode, redirect=self.redirect.build(), operator=self.operator.build(), workers=self.workers
+        )
 
 
 class SchedulesIn(Shape):
     """When `pql serve` does what: an interval, or a cron expression in the project's time zone."""
 
     run: Schedule = Field(default="15 minutes", description="Measure, score, decide.")
-    deliver: Schedule = Field(default="10 seconds", description="Send what waits in the outbox.")
+    deliver: Schedule = Field(default="2 seconds", description="Send what waits in the outbox.")
 
     def build(self) -> Schedules:
         """The domain's value."""
         return Schedules(run=self.run, deliver=self.deliver)
+
+
+def _listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text != "off" and not (host and port.isascii() and port.isdigit() and 0 <= int(port) < 65_536):
+        raise ValueError(f"'{text}' is no host and port; write one like 127.0.0.1:9464, or off")
+    return text
+
+
+class MetricsIn(Shape):
+    """What `pql serve` shows of itself to Prometheus and to probes."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="127.0.0.1:9464",
+        description="Host and port of `/metrics` and `/healthz`, or `off`. They need no login: keep them inside.",
+    )
+
+    def build(self) -> MetricsSettings:
+        """The domain's value."""
+        if self.listen == "off":
+            return MetricsSettings(host="", port=0)
+        host, _, port = self.listen.rpartition(":")
+        return MetricsSettings(host=host.strip("[]"), port=int(port))
 
 
 class ProjectFile(Shape):
@@ -174,6 +203,7 @@ class ProjectFile(Shape):
     state: StateIn = Field(description="Where we remember.")
     delivery: DeliveryIn = Field(default=DeliveryIn(), description="Whether anything is sent.")
     schedules: SchedulesIn = Field(default=SchedulesIn(), description="When `pql serve` does what.")
+    metrics: MetricsIn = Field(default=MetricsIn(), description="What `pql serve` shows of itself.")
     links: dict[Text, Text] = Field(
         default={}, description="Jinja templates of URLs by label, shown under each message; they see `lead`."
     )

@@ -59,11 +59,12 @@ class Outbox(RuleBasedStateMachine):
         self.now += timedelta(seconds=seconds)
 
     def expected(self) -> list[str]:
-        """For each lead the oldest message that is not over, if it is due and nobody has it."""
+        """For each lead the oldest message that is not over, if it is due and nobody has it; the longest due first."""
         waiting = [step for step in self.steps if step not in self.ends]
         firsts = {step[0]: step for step in reversed(waiting)}.values()
         free = [step for step in firsts if step not in self.tokens or self.tokens[step][1] <= self.now]
-        return sorted((step for step in free if self.due[step] <= self.now), key=self.steps.index)
+        due = (step for step in free if self.due[step] <= self.now)
+        return sorted(due, key=lambda step: (self.due[step], self.steps.index(step)))
 
     @rule(limit=st.integers(1, 3))
     def lease(self, limit: int) -> None:
