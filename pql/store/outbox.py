@@ -42,7 +42,14 @@ def enqueue(connection: sa.Connection, run: Run, records: Sequence[OutboxRecord]
         }
         for record in records
     ]
-    return statements.insert_new(connection, outbox, rows)
+    added = statements.insert_new(connection, outbox, rows)
+    if added >= _MANY:
+        statements.analyze(connection, outbox)
+    return added
+
+
+# After so many at once PostgreSQL must look at the table anew, or for a minute it sorts all rows at each lease.
+_MANY = 1_000
 
 
 def _free(now: int) -> sa.ColumnElement[bool]:

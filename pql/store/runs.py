@@ -11,7 +11,7 @@ from pql.domain.calendar import from_micros, to_micros
 from pql.domain.durations import Duration
 from pql.errors import RunConflict
 from pql.store import statements
-from pql.store.records import Run, RunRecord
+from pql.store.records import Fence, Run, RunRecord
 from pql.store.tables import definitions, run_locks, runs
 from pql.store.values import clean, dumps, instant, loads
 
@@ -22,9 +22,11 @@ def last_as_of(connection: sa.Connection, job: str) -> datetime | None:
     return instant(connection.scalar(done))
 
 
-def begin(connection: sa.Connection, job: str, as_of: datetime, now: datetime, lease: Duration) -> Run:
+def begin(
+    connection: sa.Connection, job: str, as_of: datetime, now: datetime, lease: Duration, fence: Fence | None = None
+) -> Run:
     """Take the lock, then look at what was committed: in this order no other run can commit in between."""
-    run = Run(id=str(uuid4()), job=job, as_of=as_of, started_at=now)
+    run = Run(id=str(uuid4()), job=job, as_of=as_of, started_at=now, fence=fence)
     connection.execute(sa.insert(runs).values(_row(run)))
     _lock(connection, run, now, lease)
     last = last_as_of(connection, job)
@@ -47,6 +49,7 @@ def _row(run: Run) -> dict[str, object]:
         "as_of": to_micros(run.as_of),
         "started_at": to_micros(run.started_at),
         "status": "running",
+        "counts": dumps({"fence": run.fence.number} if run.fence else {}),
     }
 
 
@@ -58,11 +61,19 @@ def _lock(connection: sa.Connection, run: Run, now: datetime, lease: Duration) -
     # FOR UPDATE: of two that find a dead holder only one takes over; SQLite lets one writer in anyway.
     held = sa.select(run_locks.c.run_id, run_locks.c.expires_at).where(run_locks.c.job == run.job).with_for_update()
     holder = connection.execute(held).one_or_none()
-    if holder is None or holder.expires_at > to_micros(now):
+    fenced_off = holder is not None and run.fence is not None and _led_before(connection, holder.run_id, run.fence)
+    if holder is None or (holder.expires_at > to_micros(now) and not fenced_off):
         raise RunConflict(_conflict(connection, run.job, holder.run_id if holder else None))
-    fault = f"it gave no sign of life until {from_micros(holder.expires_at).isoformat()}; run {run.id} took over"
+    late = f"it gave no sign of life until {from_micros(holder.expires_at).isoformat()}"
+    fault = f"{'its process no longer leads' if fenced_off else late}; run {run.id} took over"
     _finish(connection, holder.run_id, "failed", now, error=fault)
     connection.execute(sa.update(run_locks).where(run_locks.c.job == run.job).values(run_id=run.id, expires_at=expires))
+
+
+def _led_before(connection: sa.Connection, run_id: str, fence: Fence) -> bool:
+    """Whether a run is of an earlier leader, so that its commit would be refused: nobody need wait for it."""
+    begun_as = loads(connection.scalar(sa.select(runs.c.counts).where(runs.c.id == run_id)) or "{}").get("fence")
+    return isinstance(begun_as, int) and begun_as < fence.number
 
 
 def _conflict(connection: sa.Connection, job: str, holder: str | None) -> str:

@@ -85,6 +85,13 @@ def upserted_one(
     return _insert(connection, table).values(**row).on_conflict_do_update(index_elements=key, set_=dict(replaced))
 
 
+def analyze(connection: sa.Connection, table: sa.Table) -> None:
+    """Let PostgreSQL's planner know of what was added, within the transaction; SQLite plans by the indexes alone."""
+    if connection.dialect.name == "postgresql":
+        name = connection.dialect.identifier_preparer.format_table(table)
+        connection.execute(sa.text("ANALYZE " + name))
+
+
 def write_rows(
     connection: sa.Connection,
     table: sa.Table,

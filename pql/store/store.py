@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
@@ -161,7 +160,7 @@ class Store:
                 last committed one.
         """
         with self._database.writes() as connection:
-            return replace(runs.begin(connection, job, as_of, now, lease), fence=self._fence())
+            return runs.begin(connection, job, as_of, now, lease, self._fence())
 
     def heartbeat(self, run: Run, now: datetime, *, lease: Duration = RUN_LEASE) -> bool:
         """Keep the lock until `now` + `lease`; False if another run has it."""

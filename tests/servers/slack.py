@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,6 +74,9 @@ class SlackServer:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.closing = threading.Event()
         self.page_size = _PAGE_MOST
+        # What goes wrong with a call that no `fail` speaks of, and the time that messages bear, where a test says so.
+        self.chance: Callable[[str], Fault | None] = lambda _method: None
+        self.time: Callable[[], float] | None = None
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._clock = 0
@@ -101,7 +104,7 @@ class SlackServer:
 
     def next_fault(self, method: str) -> Fault | None:
         faults = self._faults[method]
-        return faults.popleft() if faults else None
+        return faults.popleft() if faults else self.chance(method)
 
     def close(self) -> None:
         self.closing.set()
@@ -183,7 +186,8 @@ class SlackServer:
 
     def _keep(self, conversation: Conversation, arguments: dict[str, Any]) -> dict[str, Any]:
         self._clock += 1
-        ts = f"{_EPOCH + self._clock}.000100"
+        # A counter makes each one its own, as Slack's are.
+        ts = f"{int(self.time())}.{self._clock:06}" if self.time else f"{_EPOCH + self._clock}.000100"
         conversation.messages.append({**arguments, "ts": ts, "channel": conversation.id})
         return {"channel": conversation.id, "ts": ts, "message": {"text": arguments["text"]}}
 

@@ -3,13 +3,13 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Literal
+from typing import Any, Literal
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -27,6 +27,9 @@ class MailServer:
     keep_dropped: bool = False
     envelopes: list[Envelope] = field(default_factory=list)
     port: int = 0
+    # What is answered at a step (also STARTTLS) of which `answers` does not speak; `DROP KEPT` keeps the message first.
+    chance: Callable[[str], str | None] = lambda _step: None
+    nobody: frozenset[str] = frozenset()  # addresses that no mailbox has
 
     @property
     def messages(self) -> list[EmailMessage]:
@@ -34,11 +37,11 @@ class MailServer:
 
     def answer(self, step: Step, server: SMTP) -> str | None:
         """The scripted reply for a step; None where it goes well."""
-        said = self.answers.pop(step, None)
-        if said == "DROP":
+        said = self.answers.pop(step, None) or self.chance(step)
+        if said is not None and said.startswith("DROP"):
             assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
-            return "421 dropped"
+            return f"421 {said}"
         return said
 
 
@@ -68,6 +71,8 @@ class _Handler:
     ) -> str:
         if said := self._mail.answer("RCPT", server):
             return said
+        if address in self._mail.nobody:
+            return "550 5.1.1 no such mailbox"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"
@@ -75,9 +80,21 @@ class _Handler:
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         dropped = self._mail.answers.get("DATA") == "DROP"
         said = self._mail.answer("DATA", server)
-        if said is None or (dropped and self._mail.keep_dropped):
+        if said is None or said == "421 DROP KEPT" or (dropped and self._mail.keep_dropped):
             self._mail.envelopes.append(envelope)
         return said or "250 2.0.0 Taken"
+
+
+class _Server(SMTP):
+    def __init__(self, mail: MailServer, *args: Any, **options: Any) -> None:
+        self._mail = mail
+        super().__init__(*args, **options)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - the library's name
+        if said := self._mail.chance("STARTTLS"):
+            await self.push(said)
+        else:
+            await super().smtp_STARTTLS(arg)
 
 
 def _server(mail: MailServer, security: Security, context: ssl.SSLContext | None, *, auth: bool, utf8: bool) -> SMTP:
@@ -86,7 +103,8 @@ def _server(mail: MailServer, security: Security, context: ssl.SSLContext | None
         said = mail.answers.get("AUTH")  # at every try: a client tries one mechanism after another
         return AuthResult(success=right and said is None, handled=False, message=said)
 
-    return SMTP(
+    return _Server(
+        mail,
         _Handler(mail, auth=auth),
         hostname="mail.test",
         enable_SMTPUTF8=utf8,

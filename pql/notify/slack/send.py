@@ -17,7 +17,7 @@ from pql.notify.slack.errors import BROKEN, broken, refused
 
 EVENT_TYPE = "pql_notification"
 _PAGE, _PAGES = 200, 50
-_CLOCKS_APART = timedelta(minutes=2)
+_CLOCKS_APART = timedelta(hours=1)  # ours may have been wrong at the first try, and have been set since
 _USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{2,}")
 

@@ -191,7 +191,7 @@ def test_history_is_searched_from_the_first_try_on(slack: SlackServer, slack_to:
     first = datetime(2026, 2, 1, 9, tzinfo=UTC)
     slack_to.send(replace(message_for(slack_to), ambiguous=True, first_tried_at=first))
     ((_, asked),) = [call for call in slack.calls if call[0] == "conversations.history"]
-    assert float(asked["oldest"]) == (first - timedelta(minutes=2)).timestamp()
+    assert float(asked["oldest"]) == (first - timedelta(hours=1)).timestamp()
 
 
 @pytest.mark.parametrize("address", ["C0ELSE", "#nowhere"])

@@ -101,3 +101,25 @@ def test_a_run_of_the_leader_and_one_by_hand_are_written(store: Store) -> None:
     run = store.begin_run("run", T0 + HOUR, T0)
     assert run.fence == Fence(name="leader", number=1)
     assert store.commit_run(run, RunResults(definitions_hash="h", outbox=[message("m")]), T0).enqueued == 1
+
+
+def test_a_new_leader_does_not_wait_for_the_run_of_one_that_died(store: Store) -> None:
+    first = taken(store)
+    store.fence_runs(lambda: Fence(name="leader", number=first.fence))
+    old = store.begin_run("run", T0, T0)
+    with pytest.raises(RunConflict, match="is under way"):
+        store.begin_run("run", T0, T0)
+    second = taken(store, "two", HOUR)
+    store.fence_runs(lambda: Fence(name="leader", number=second.fence))
+    store.begin_run("run", T0, T0)
+    dead = store.run(old.id)
+    assert dead is not None
+    assert (dead.status, "no longer leads" in dead.error) == ("failed", True)
+
+
+def test_a_new_leader_waits_for_a_run_that_was_begun_by_hand(store: Store) -> None:
+    store.begin_run("run", T0, T0)
+    first = taken(store)
+    store.fence_runs(lambda: Fence(name="leader", number=first.fence))
+    with pytest.raises(RunConflict, match="is under way"):
+        store.begin_run("run", T0, T0)

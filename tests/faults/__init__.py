@@ -1,0 +1,1 @@
+"""Delivery while everything around it fails, and two independent counts of what came of it."""

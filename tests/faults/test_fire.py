@@ -1,0 +1,68 @@
+"""Nothing is lost and nothing is doubled, whatever fails and whoever is killed; the long run is bench/faults.py."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.faults.fire import Fire, Outcome, Scene, burn, kindle, points, scene
+from tests.faults.notifications import refused
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("postgres_url")) if request.param == "postgresql" else "sqlite:///state.db"
+
+
+@pytest.fixture
+def at(tmp_path: Path, url: str) -> Iterator[Scene]:
+    with scene(tmp_path, url) as made:
+        yield made
+
+
+def restarted(url: str) -> Callable[[], None]:
+    """Every connection to the database ends, as when its server restarts."""
+
+    def cut() -> None:
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    return cut if url.startswith("postgresql") else lambda: None
+
+
+def sound(outcome: Outcome, notifications: int) -> None:
+    """What is promised: nothing lost, nothing doubled where the channel can be asked, and both counts agree."""
+    gone = sum(refused(number) for number in range(notifications))
+    assert outcome.lost == ()
+    assert outcome.doubled_in_slack == ()
+    assert outcome.statuses == {"sent": notifications - gone, **({"failed": gone} if gone else {})}
+    assert (outcome.unmarked, outcome.invented, outcome.out_of_order, outcome.other_ids) == (0, 0, 0, 0)
+    assert outcome.slack + outcome.emails - outcome.repeated_emails == notifications - gone
+
+
+def test_under_fire_nothing_is_lost_and_nothing_doubled(at: Scene, url: str) -> None:
+    fire = Fire(notifications=120, processes=1 if url.startswith("sqlite") else 2, share=0.06, trouble=0.003, seed=7)
+    outcome = burn(at, fire, trouble=restarted(url))
+    sound(outcome, fire.notifications)
+    # An email that nobody knows to have been taken is sent again, under the same id; and no other is.
+    assert outcome.repeated_emails <= outcome.unanswered_data + outcome.faults["killed"] * 4
+    assert outcome.faults["killed"] > 0
+
+
+def test_a_process_that_is_killed_at_any_commit_or_send_loses_and_doubles_nothing(at: Scene) -> None:
+    number, outcome = points(at, statements=False, most=60)
+    assert 12 < number < 60  # all of them, and the last child was not killed
+    sound(outcome, 2 * number)
+    assert outcome.reconciled >= 1  # killed after Slack had taken it: found there
+    assert outcome.repeated_emails <= 2
+
+
+def test_the_fire_would_be_seen(at: Scene) -> None:
+    """What the servers hold is told from what they should hold: a message that is taken away is missed."""
+    kindle(at, Fire(notifications=4, share=0.0), Outcome().faults)
+    outcome = burn(at, Fire(notifications=4, processes=1, share=0.0, trouble=0.0, every=0.05, patience=15))
+    sound(outcome, 4)
