@@ -27,6 +27,7 @@ from pql.jobs.detect import JOB, RunReport, Tools, detect
 from pql.jobs.explain import EVERY, Explained, explain, known_lead
 from pql.jobs.guard import Guarded, accept, look
 from pql.jobs.leading import LEASE, NAME, Leadership
+from pql.jobs.metrics import Metrics
 from pql.jobs.names import known_name
 from pql.jobs.reading import Progress, rolled_plans, silent
 from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, reps_at, try_route
@@ -192,17 +193,19 @@ class App:
         leadership = self.leadership()
         self._stand_alone(leadership, stop)
         self.store.fence_runs(leadership.required)
-        deliveries = self._deliveries(self._courier(stop.is_set))
-        serve(
-            {
-                "run": (schedules.run, self.run),
-                **deliveries,
-            },
-            ZoneInfo(self.project.definitions.time_zone),
-            until_stopped=stop.wait,
-            leadership=leadership,
-            everywhere=deliveries,
-        )
+        watched = Metrics(self.store, clock=self._shared_clock(), leading=leadership.fence)
+        deliveries = self._deliveries(self._courier(stop.is_set, watched.took))
+        with watched.served(self.project.metrics):
+            serve(
+                {
+                    "run": (schedules.run, self.run),
+                    **deliveries,
+                },
+                ZoneInfo(self.project.definitions.time_zone),
+                until_stopped=stop.wait,
+                leadership=leadership,
+                everywhere=deliveries,
+            )
 
     def mute(self, *, lead: str, rep: str, about: str, for_: Duration, reason: str, by: str) -> Mute:
         """Mute what is named, from now on for so long.

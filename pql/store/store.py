@@ -8,6 +8,7 @@ from threading import Event, Thread
 import pandas as pd
 import sqlalchemy as sa
 
+from pql.domain.calendar import to_micros
 from pql.domain.durations import Duration
 from pql.domain.mutes import Mute
 from pql.domain.rules import Absence
@@ -18,6 +19,7 @@ from pql.store import (
     commit,
     episodes,
     erasure,
+    figures,
     held,
     leads,
     leases,
@@ -34,6 +36,7 @@ from pql.store import (
     validity,
 )
 from pql.store.engine import Database
+from pql.store.figures import Figures
 from pql.store.records import (
     Attempt,
     Committed,
@@ -608,6 +611,11 @@ class Store:
         """How many rows stand in each status; `ambiguous` are those that may have been sent twice or wait so."""
         with self._database.reads() as connection:
             return outbox.counts(connection)
+
+    def figures(self, now: datetime) -> Figures:
+        """All that is counted for those who watch the program."""
+        with self._database.reads() as connection:
+            return figures.read(connection, to_micros(now))
 
     # --- people -------------------------------------------------------------------------------------------------
 

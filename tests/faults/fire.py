@@ -60,6 +60,7 @@ class Fire:
         trouble: The share of statements and commits that fail.
         every: Seconds between two kills, clock steps or restarts of the database, on average.
         patience: Seconds after which what has not arrived counts as lost.
+        kills: Whether processes, clocks and the database are disturbed at all.
     """
 
     notifications: int
@@ -70,6 +71,7 @@ class Fire:
     patience: float = 60.0
     seed: int = 1
     chunk: int = 50
+    kills: bool = True
 
 
 @dataclass(kw_only=True)
@@ -159,7 +161,7 @@ class Scene:
 @contextmanager
 def scene(folder: Path, url: str) -> Iterator[Scene]:
     """Servers, an empty state and a nursery, for the block."""
-    logging.getLogger("mail.log").setLevel(logging.ERROR)  # the library tells of its own past
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # the library tells of each session that broke
     settings, authority = StateSettings(url=url), Authority(folder)
     migrate(settings, folder)
     with ExitStack() as stack:
@@ -232,6 +234,8 @@ def burn(at: Scene, fire: Fire, *, trouble: Callable[[], None] = lambda: None) -
     try:
         while not over(at.store, fire) and time.monotonic() - begun < fire.patience:
             time.sleep(chance.uniform(0.2, 1.8) * fire.every)
+            if not fire.kills or over(at.store, fire):
+                continue
             match chance.choice(("kill", "kill", "clock", "database")):
                 case "kill":
                     number = chance.randrange(len(children))
@@ -293,20 +297,20 @@ def counted(at: Scene, fire: Fire, outcome: Outcome) -> None:
     outcome.reconciled = len({*found.read_text(encoding="utf-8").split()}) if found.exists() else 0
 
 
-def points(at: Scene, *, statements: bool, most: int) -> tuple[int, Outcome]:
+def points(at: Scene, *, statements: bool = False, step: int = 1) -> tuple[int, Outcome]:
     """Kill a process at each commit and each send in turn (or each statement), and let another do what it left.
 
     Returns:
-        How many points there are, at most `most`; and what came of two notifications a point, one on each channel.
+        How many notifications there were, two for each kill; and what came of them.
     """
     wrong, begun, number = 0, time.monotonic(), 0
     at.slack.time = lambda: time.time() + wrong
     at.mail.nobody = frozenset({GONE})
     killed = True
-    while killed and number < most:
+    while killed:
         number += 1
         fire = Fire(notifications=2 * number, chunk=2)
-        killed = _once(at, fire, kill_at=number, statements=statements) == -signal.SIGKILL
+        killed = _once(at, fire, kill_at=1 + (number - 1) * step, statements=statements) == -signal.SIGKILL
         wrong += 300  # until the lock of its run and its leases have ended
         (at.folder / "clock.txt").write_text(str(wrong), encoding="utf-8")
         if _once(at, fire) != 0:
@@ -314,7 +318,7 @@ def points(at: Scene, *, statements: bool, most: int) -> tuple[int, Outcome]:
     outcome = Outcome(seconds=time.monotonic() - begun)
     outcome.faults["killed"] = number - (not killed)
     counted(at, fire, outcome)
-    return number, outcome
+    return fire.notifications, outcome
 
 
 def _once(at: Scene, fire: Fire, **more: object) -> int:

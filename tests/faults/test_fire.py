@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.faults.fire import Fire, Outcome, Scene, burn, kindle, points, scene
+from tests.faults.fire import Fire, Outcome, Scene, burn, counted, points, scene
 from tests.faults.notifications import refused
 
 
@@ -45,7 +45,8 @@ def sound(outcome: Outcome, notifications: int) -> None:
 
 
 def test_under_fire_nothing_is_lost_and_nothing_doubled(at: Scene, url: str) -> None:
-    fire = Fire(notifications=120, processes=1 if url.startswith("sqlite") else 2, share=0.06, trouble=0.003, seed=7)
+    sqlite = url.startswith("sqlite")  # where only one may serve
+    fire = Fire(notifications=80, processes=1 if sqlite else 2, share=0.06, trouble=0.003, seed=7, every=2.5)
     outcome = burn(at, fire, trouble=restarted(url))
     sound(outcome, fire.notifications)
     # An email that nobody knows to have been taken is sent again, under the same id; and no other is.
@@ -53,16 +54,20 @@ def test_under_fire_nothing_is_lost_and_nothing_doubled(at: Scene, url: str) -> 
     assert outcome.faults["killed"] > 0
 
 
-def test_a_process_that_is_killed_at_any_commit_or_send_loses_and_doubles_nothing(at: Scene) -> None:
-    number, outcome = points(at, statements=False, most=60)
-    assert 12 < number < 60  # all of them, and the last child was not killed
-    sound(outcome, 2 * number)
+def test_a_process_that_is_killed_at_a_commit_or_a_send_loses_and_doubles_nothing(at: Scene) -> None:
+    notifications, outcome = points(at, step=5)  # each in turn: `python -m bench.faults --points`
+    assert outcome.faults["killed"] >= 6
+    sound(outcome, notifications)
     assert outcome.reconciled >= 1  # killed after Slack had taken it: found there
-    assert outcome.repeated_emails <= 2
+    assert outcome.repeated_emails <= 3
 
 
-def test_the_fire_would_be_seen(at: Scene) -> None:
-    """What the servers hold is told from what they should hold: a message that is taken away is missed."""
-    kindle(at, Fire(notifications=4, share=0.0), Outcome().faults)
-    outcome = burn(at, Fire(notifications=4, processes=1, share=0.0, trouble=0.0, every=0.05, patience=15))
+@pytest.mark.parametrize("url", ["sqlite:///state.db"])
+def test_a_message_that_is_taken_away_counts_as_lost_and_one_that_is_added_as_doubled(at: Scene) -> None:
+    outcome = burn(at, Fire(notifications=4, processes=1, share=0.0, trouble=0.0, every=0.1, kills=False))
     sound(outcome, 4)
+    first, second = at.slack.messages
+    at.slack.conversations[first["channel"]].messages.remove(first)
+    at.slack.conversations[second["channel"]].messages.append(second)
+    counted(at, Fire(notifications=4), outcome)
+    assert (len(outcome.lost), len(outcome.doubled_in_slack), outcome.invented) == (1, 1, 1)

@@ -236,9 +236,7 @@ def work(order: Order) -> None:
         "deliver email": ("1 second", lambda: deliver(courier, only={"email"})),
         "deliver": ("1 second", lambda: deliver(courier, but={"slack", "email"})),
     }
-    serve(
-        jobs, ZoneInfo("UTC"), until_stopped=stop.wait, leadership=leadership, everywhere={*jobs} - {"run"}
-    )
+    serve(jobs, ZoneInfo("UTC"), until_stopped=stop.wait, leadership=leadership, everywhere={*jobs} - {"run"})
 
 
 def main() -> None:
