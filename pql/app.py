@@ -353,7 +353,7 @@ def open_app(
     return App(
         project=project,
         store=open_store(project.state, project.folder),
-        channels=open_channels(project.notifiers),
+        channels=open_channels(project.notifiers, clock),
         clock=clock,
     )
 

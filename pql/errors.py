@@ -15,6 +15,10 @@ PqlError
 A message says what happened, with which value, and what to do.
 """
 
+from typing import Literal, TypeAlias
+
+Reach: TypeAlias = Literal["message", "address", "people", "channel"]
+
 
 class PqlError(Exception):
     """Something that the reader of the message can mend."""
@@ -64,6 +68,9 @@ class DeliveryError(PqlError):
         permanent: True when no retry can help.
         retry_after: Seconds that the channel asked us to wait, if it did.
         ambiguous: True when the channel may have taken the message although we saw a failure.
+        cause: Of a permanent error, a word that stays the same while it lasts: "not_in_channel".
+        reach: Of a permanent error, what it stops: this message alone, all to its address, all to people (who are
+            looked up), or the whole channel.
     """
 
     def __init__(
@@ -73,8 +80,12 @@ class DeliveryError(PqlError):
         permanent: bool = False,
         retry_after: float | None = None,
         ambiguous: bool = False,
+        cause: str = "",
+        reach: Reach = "message",
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
         self.ambiguous = ambiguous
+        self.cause = cause
+        self.reach = reach

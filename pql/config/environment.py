@@ -8,7 +8,7 @@ from typing import Any
 from pql.config.problems import Problem
 from pql.config.yaml import Document, Path
 
-SECRETS = ("token", "password")
+SECRETS = ("token", "password", "secrets")
 
 _NAME = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<otherwise>[^}]*))?\}")
 _SECRET = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}")
@@ -28,7 +28,7 @@ def interpolate(document: Document, environ: Mapping[str, str]) -> tuple[Documen
 def written_secrets(document: Document) -> Iterator[Problem]:
     """The secrets that stand in the file itself; the problems do not repeat them."""
     for at, text in _texts(document.data, ()):
-        key = str(at[-1]) if at else ""
+        key = next((part for part in reversed(at) if isinstance(part, str)), "")  # of a list, the list's
         if key in SECRETS and text and not _SECRET.fullmatch(text):
             hint = f"put it into the environment and write {key}: ${{NAME}}"
             yield document.problem(at, "C071", f"'{key}' is a secret and must not stand in the file", hint)

@@ -20,6 +20,7 @@ from pql.config.settings import (
     Project,
     SlackSettings,
     UsageSettings,
+    WebhookSettings,
 )
 from pql.config.shapes import FILE_KINDS
 from pql.config.shapes.base import Shape
@@ -327,6 +328,8 @@ class _Reader:
                     notifiers = replace(notifiers, slack=slack)
                 case EmailSettings() as email:
                     notifiers = replace(notifiers, email=email)
+                case WebhookSettings() as webhook:
+                    notifiers = replace(notifiers, webhook=webhook)
                 case FileSettings() as file:
                     notifiers = replace(notifiers, file=file)
         return notifiers

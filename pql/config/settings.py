@@ -112,6 +112,24 @@ class EmailSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """The webhook channel. Its path and query may hold a secret, so the URL is not shown.
+
+    Args:
+        secrets: `whsec_` and base64; each message is signed with all, so that they can be changed one after another.
+        allow_http: Whether `url` may be http.
+        allow_private: Names and networks (`10.1.0.0/16`) that need not be on the public internet.
+    """
+
+    url: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    allow_http: bool = False
+    allow_private: tuple[str, ...] = ()
+    ca_file: str = ""
+    timeout: Duration = Duration(10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
     """The file channel: messages are written below `folder`, as JSON, text and HTML."""
 
@@ -124,6 +142,7 @@ class Notifiers:
 
     slack: SlackSettings | None = None
     email: EmailSettings | None = None
+    webhook: WebhookSettings | None = None
     file: FileSettings | None = None
     templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -93,8 +93,9 @@ class Rendered:
     """A message in a channel's own shape, final: what stands in the outbox.
 
     Args:
-        payload: JSON-able. All have `as_of` (ISO). Slack: `blocks`, `text`. Email: `subject`, `text`, `html`.
-            File: `title`, `lead_name`, `kind`, and the payloads of the others under `slack` and `email`.
+        payload: JSON-able. All have `as_of` (ISO) and `alert`, of which another channel can make its own. Slack:
+            `blocks`, `text`. Email: `subject`, `text`, `html`. File: `title`, `lead_name`, `kind`, and the payloads of
+            the others under `slack` and `email`.
     """
 
     channel: str
@@ -112,6 +113,9 @@ class Outgoing:
         ambiguous: An earlier try may have succeeded: ask the channel first, where it can be asked.
         first_tried_at: When the first try was leased, stable over retries: an email's date, and from when on a
             channel is searched. None: the `as_of` of the payload, which is never later.
+        thread: The reference (`Receipt.reference`) of the message in whose thread this one goes; "" where it stands
+            alone, or where that one was never sent.
+        thread_subject: The subject line of that message, where it has one: mail clients thread by it.
     """
 
     delivery_id: str
@@ -121,6 +125,8 @@ class Outgoing:
     attempts: int = 0
     ambiguous: bool = False
     first_tried_at: datetime | None = None
+    thread: str = ""
+    thread_subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,25 +1,35 @@
 """Channels: how a message reaches a rep. `render` is pure, `send` is one call; each channel is a folder here.
 
-A new channel is a folder with `open_channel(notifiers)`, and one line in `CHANNELS`.
+A new channel is a folder with `open_channel(notifiers, clock)`, and one line in `CHANNELS`.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeAlias
 
 from pql.config.settings import Notifiers
-from pql.notify import email, file, slack
+from pql.notify import email, file, slack, webhook
 from pql.notify.channel import Channel
 from pql.notify.retry import Pacing, next_attempt
 
 __all__ = ["CHANNELS", "Channel", "Pacing", "next_attempt", "open_channels"]
 
-CHANNELS: Mapping[str, Callable[[Notifiers], Channel | None]] = {
+Clock: TypeAlias = Callable[[], datetime]
+
+CHANNELS: Mapping[str, Callable[[Notifiers, Clock | None], Channel | None]] = {
     "slack": slack.open_channel,
     "email": email.open_channel,
+    "webhook": webhook.open_channel,
     "file": file.open_channel,
 }
 
 
-def open_channels(notifiers: Notifiers) -> Mapping[str, Channel]:
-    """The channels that are set up, by name. Connects to nothing."""
-    opened = {name: open_channel(notifiers) for name, open_channel in CHANNELS.items()}
+def open_channels(notifiers: Notifiers, clock: Clock | None = None) -> Mapping[str, Channel]:
+    """The channels that are set up, by name. Connects to nothing.
+
+    Args:
+        notifiers: Their settings and templates.
+        clock: Tells the time; only channels that sign need it.
+    """
+    opened = {name: open_channel(notifiers, clock) for name, open_channel in CHANNELS.items()}
     return {name: channel for name, channel in opened.items() if channel is not None}

@@ -125,6 +125,21 @@ def lease(
     )
     rows = sorted(connection.execute(leased).all(), key=lambda row: (row.due_at, row.seq))
     return [_leased(row) for row in rows]
+    rows = sorted(connection.execute(leased).all(), key=lambda row: row.seq)
+    parents = _parents(connection, [row.reply_to for row in rows if row.reply_to])
+    return [_leased(row, parents.get((row.reply_to, row.channel), ("", ""))) for row in rows]
+
+
+def _parents(connection: sa.Connection, delivery_ids: Collection[str]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Of messages that were sent, by id and channel: the channel's reference, and the subject line if there is one."""
+    if not delivery_ids:
+        return {}
+    columns = (outbox.c.delivery_id, outbox.c.channel, outbox.c.reference, outbox.c.payload)
+    sent = sa.select(*columns).where(outbox.c.delivery_id.in_(sorted(set(delivery_ids))), outbox.c.status == "sent")
+    return {
+        (row.delivery_id, row.channel): (row.reference, str(loads(row.payload).get("subject") or ""))
+        for row in connection.execute(sent)
+    }
 
 
 def _one_a_place(rows: Sequence[sa.Row[Any]], paced: Collection[str]) -> list[sa.Row[Any]]:
@@ -148,7 +163,7 @@ def _note_lost(connection: sa.Connection, seqs: list[int], at: int) -> None:
     connection.execute(sa.insert(deliveries).from_select(columns, attempt.where(outbox.c.seq.in_(seqs))))
 
 
-def _leased(row: sa.Row[*tuple[Any, ...]]) -> Leased:
+def _leased(row: sa.Row[*tuple[Any, ...]], parent: tuple[str, str]) -> Leased:
     outgoing = Outgoing(
         delivery_id=row.delivery_id,
         channel=row.channel,
@@ -157,6 +172,8 @@ def _leased(row: sa.Row[*tuple[Any, ...]]) -> Leased:
         attempts=row.attempts - 1,
         ambiguous=bool(row.ambiguous),
         first_tried_at=instant(row.first_tried_at),
+        thread=parent[0],
+        thread_subject=parent[1],
     )
     return Leased(
         outgoing=outgoing,

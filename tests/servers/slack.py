@@ -126,6 +126,7 @@ class SlackServer:
                 "conversations.open": self._open,
                 "conversations.list": self._list,
                 "conversations.history": self._history,
+                "conversations.replies": self._replies,
                 "chat.postMessage": self._post,
             }
             if method not in methods:
@@ -159,11 +160,25 @@ class SlackServer:
             raise Refusal("channel_not_found")
         if not conversation.member:
             raise Refusal("not_in_channel")
+        # What stands in a thread is not in the conversation, unless it was shown there too.
+        shown = [one for one in conversation.messages if "thread_ts" not in one or one.get("reply_broadcast")]
+        return self._told([*reversed(shown)], arguments)
+
+    def _replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        conversation = self.conversations.get(str(arguments.get("channel")))
+        if conversation is None:
+            raise Refusal("channel_not_found")
+        ts = str(arguments.get("ts"))
+        if all(one["ts"] != ts for one in conversation.messages):
+            raise Refusal("thread_not_found")
+        return self._told([one for one in conversation.messages if ts in {one["ts"], one.get("thread_ts")}], arguments)
+
+    def _told(self, messages: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
         oldest = float(arguments.get("oldest", 0))
-        newest_first = [one for one in reversed(conversation.messages) if float(one["ts"]) >= oldest]
+        found = [one for one in messages if float(one["ts"]) >= oldest]
         if arguments.get("include_all_metadata") != "1":
-            newest_first = [{key: one[key] for key in one.keys() - {"metadata"}} for one in newest_first]
-        page, more = self._page(newest_first, arguments)
+            found = [{key: one[key] for key in one.keys() - {"metadata"}} for one in found]
+        page, more = self._page(found, arguments)
         return {"messages": page, "has_more": bool(more["next_cursor"]), "response_metadata": more}
 
     def _page(self, items: list[Any], arguments: dict[str, Any]) -> tuple[list[Any], dict[str, str]]:
@@ -182,6 +197,9 @@ class SlackServer:
             raise Refusal("not_in_channel")
         if faults := faults_of(arguments):
             raise Refusal("invalid_blocks", response_metadata={"messages": faults})
+        roots = {one["ts"] for one in found[0].messages if "thread_ts" not in one}
+        if "thread_ts" in arguments and arguments["thread_ts"] not in roots:
+            raise Refusal("thread_not_found")
         return self._keep(found[0], arguments)
 
     def _keep(self, conversation: Conversation, arguments: dict[str, Any]) -> dict[str, Any]:

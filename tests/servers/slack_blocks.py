@@ -21,12 +21,18 @@ def faults_of(message: dict[str, Any]) -> list[str]:
 
 
 def _message(message: dict[str, Any]) -> Iterator[str]:
-    known = {"channel", "text", "blocks", "metadata", "unfurl_links", "unfurl_media"}
+    known = {"channel", "text", "blocks", "metadata", "unfurl_links", "unfurl_media", "thread_ts", "reply_broadcast"}
     yield from (f"/{key}: unknown argument" for key in message.keys() - known)
     yield from _string(message.get("text"), "/text", 4000)
     yield from _mrkdwn(message.get("text"), "/text")
     if message.get("unfurl_links") is not False or message.get("unfurl_media") is not False:
         yield "/unfurl_links: links must not unfurl"
+    if "thread_ts" in message and not re.fullmatch(r"\d+\.\d{6}", str(message["thread_ts"])):
+        yield "/thread_ts: must be a message's ts"
+    if "reply_broadcast" in message and (
+        "thread_ts" not in message or not isinstance(message["reply_broadcast"], bool)
+    ):
+        yield "/reply_broadcast: true or false, within a thread"
     yield from _metadata(message.get("metadata"))
     blocks = message.get("blocks")
     if not isinstance(blocks, list):

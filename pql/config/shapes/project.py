@@ -129,6 +129,7 @@ class AddressesIn(Shape):
 
     slack: str | None = Field(default=None, description="A Slack channel, or an address of a Slack user.")
     email: str | None = Field(default=None, description="An email address.")
+    webhook: str | None = Field(default=None, description="An https address.")
     file: str | None = Field(default=None, description="A name; the file channel writes it down.")
 
     def build(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from pql.config.settings import EmailSettings, Notifiers
 from pql.domain.messages import Alert, Outgoing, Receipt, Rendered
+from pql.notify.alerts import with_alert
 from pql.notify.email.render import render_email
 from pql.notify.email.send import send_email
 from pql.notify.templates import Templates
@@ -18,14 +19,14 @@ class EmailChannel:
 
     def render(self, alert: Alert) -> Rendered:
         """See `Channel.render`."""
-        return Rendered(channel=self.name, payload=render_email(self._templates, alert))
+        return with_alert(self.name, alert, render_email(self._templates, alert))
 
     def send(self, outgoing: Outgoing) -> Receipt:
         """See `Channel.send`. A mail server cannot be asked; every try bears the same Message-ID."""
         return send_email(self._settings, outgoing)
 
 
-def open_channel(notifiers: Notifiers) -> EmailChannel | None:
+def open_channel(notifiers: Notifiers, _clock: object = None) -> EmailChannel | None:
     """The channel, or None where it is not set up."""
     if notifiers.email is None:
         return None

@@ -6,7 +6,7 @@ import ssl
 from email.headerregistry import Address
 
 from pql.config.settings import EmailSettings
-from pql.errors import DeliveryError
+from pql.errors import DeliveryError, Reach
 from pql.notify.redact import redact
 
 _FIRST_PERMANENT = 500
@@ -37,17 +37,21 @@ def explain(exc: Exception, settings: EmailSettings, recipient: Address, *, doub
     server = f"mail server {settings.host}:{settings.port}"
     said = redact(_said(exc), secrets_of(settings))
     if isinstance(exc, smtplib.SMTPResponseException):
-        permanent = exc.smtp_code >= _FIRST_PERMANENT
-        cure = _cure(exc, recipient) if permanent else "trying again later"
-        return DeliveryError(f"{server} refused: {said}; {cure}", permanent=permanent)
+        if exc.smtp_code < _FIRST_PERMANENT:
+            return DeliveryError(f"{server} refused: {said}; trying again later")
+        message = f"{server} refused: {said}; {_cure(exc, recipient)}"
+        return DeliveryError(message, permanent=True, cause=str(exc.smtp_code), reach=_reach(exc))
     if isinstance(exc, ssl.SSLCertVerificationError):
         cure = "if the server is yours, set ca_file in notifiers/email/channel.yml to its authority's certificate"
-        return DeliveryError(f"the certificate of {server} cannot be trusted: {said}; {cure}", permanent=True)
+        message = f"the certificate of {server} cannot be trusted: {said}; {cure}"
+        return DeliveryError(message, permanent=True, cause="certificate", reach="channel")
     if isinstance(exc, smtplib.SMTPNotSupportedError):
-        return DeliveryError(f"{server} cannot do what is needed: {said}", permanent=True)
+        message = f"{server} cannot do what is needed: {said}"
+        return DeliveryError(message, permanent=True, cause="not_supported", reach="address")
     if isinstance(exc, ValueError):  # its text may hold a part of the password
         said = "the username, the password or an address has a character that SMTP cannot carry"
-        return DeliveryError(f"{server}: {said}; correct notifiers/email/channel.yml", permanent=True)
+        message = f"{server}: {said}; correct notifiers/email/channel.yml"
+        return DeliveryError(message, permanent=True, cause="bad_character", reach="address")
     return DeliveryError(f"{server} broke off: {said}; trying again later", ambiguous=doubtful)
 
 
@@ -56,6 +60,12 @@ def _said(exc: Exception) -> str:
         error = exc.smtp_error
         return f"{exc.smtp_code} {error.decode('utf-8', 'replace') if isinstance(error, bytes) else error}"
     return f"{type(exc).__name__}: {exc}"
+
+
+def _reach(exc: smtplib.SMTPResponseException) -> Reach:
+    if isinstance(exc, RecipientRefused):
+        return "address"
+    return "message" if isinstance(exc, smtplib.SMTPDataError) else "channel"
 
 
 def _cure(exc: smtplib.SMTPResponseException, recipient: Address) -> str:

@@ -14,6 +14,7 @@ from pql.errors import DeliveryError
 from pql.notify.clean import one_line
 from pql.notify.payload import date_of, text_of
 
+_MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
@@ -31,14 +32,14 @@ def parse_address(written: str) -> Address:
     refusal = f"'{one_line(written, 100)}' is no email address; correct the rep or the sender"
     # The library drops blanks from an address and so makes another one of it.
     if not (local and at and domain and spec in written) or one_line(written, len(written) + 1) != written.strip():
-        raise DeliveryError(refusal, permanent=True)
+        raise DeliveryError(refusal, permanent=True, cause="bad_address", reach="address")
     try:
         ascii_domain = domain.encode("idna").decode("ascii")
         address = Address(display_name=name, username=local, domain=ascii_domain)
     except (ValueError, MessageError, IndexError) as exc:
-        raise DeliveryError(refusal, permanent=True) from exc
+        raise DeliveryError(refusal, permanent=True, cause="bad_address", reach="address") from exc
     if not _DOMAIN.fullmatch(ascii_domain):
-        raise DeliveryError(refusal, permanent=True)
+        raise DeliveryError(refusal, permanent=True, cause="bad_address", reach="address")
     return address
 
 
@@ -49,13 +50,15 @@ def message_id(delivery_id: str, sender: Address) -> str:
 
 def compose(outgoing: Outgoing, *, sender: Address, recipient: Address | None) -> EmailMessage:
     """The whole message: text first, then HTML. Headers are built by the library, so no line of data becomes one."""
-    subject = one_line(text_of(outgoing.payload, "subject"), 300)
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = subject
+    message["Subject"] = _subject(outgoing)
     message["From"] = sender
     message["To"] = recipient or "undisclosed-recipients:;"
     message["Date"] = format_datetime(date_of(outgoing))
     message["Message-ID"] = message_id(outgoing.delivery_id, sender)
+    if _MESSAGE_ID.fullmatch(outgoing.thread):
+        message["In-Reply-To"] = outgoing.thread
+        message["References"] = outgoing.thread
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message["X-PQL-Delivery"] = quote(outgoing.delivery_id, safe=":/@", errors="replace")[:200]
@@ -64,6 +67,12 @@ def compose(outgoing: Outgoing, *, sender: Address, recipient: Address | None) -
     message.add_alternative(text_of(outgoing.payload, "html"), subtype="html", cte="quoted-printable")
     message.set_boundary(f"=_pql_{_digest(outgoing.delivery_id)}")
     return message
+
+
+def _subject(outgoing: Outgoing) -> str:
+    # Some mail clients make a conversation only of what has one subject, whatever it says it answers.
+    parent = one_line(outgoing.thread_subject, 300) if _MESSAGE_ID.fullmatch(outgoing.thread) else ""
+    return f"Re: {parent}" if parent else one_line(text_of(outgoing.payload, "subject"), 300)
 
 
 def _digest(delivery_id: str) -> str:

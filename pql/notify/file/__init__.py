@@ -2,6 +2,7 @@
 
 from pql.config.settings import FileSettings, Notifiers
 from pql.domain.messages import Alert, Outgoing, Receipt, Rendered
+from pql.notify.alerts import with_alert
 from pql.notify.file.render import render_file
 from pql.notify.file.send import Outbox
 from pql.notify.templates import Templates
@@ -19,14 +20,14 @@ class FileChannel:
 
     def render(self, alert: Alert) -> Rendered:
         """See `Channel.render`."""
-        return Rendered(channel=self.name, payload=render_file(self._slack, self._email, alert))
+        return with_alert(self.name, alert, render_file(self._slack, self._email, alert))
 
     def send(self, outgoing: Outgoing) -> Receipt:
         """See `Channel.send`. The same delivery twice is one set of files."""
         return self._outbox.write(outgoing)
 
 
-def open_channel(notifiers: Notifiers) -> FileChannel | None:
+def open_channel(notifiers: Notifiers, _clock: object = None) -> FileChannel | None:
     """The channel, or None where it is not set up."""
     if notifiers.file is None:
         return None

@@ -2,6 +2,7 @@
 
 from pql.config.settings import Notifiers, SlackSettings
 from pql.domain.messages import Alert, Outgoing, Receipt, Rendered
+from pql.notify.alerts import with_alert
 from pql.notify.slack.render import render_slack
 from pql.notify.slack.send import SlackSender
 from pql.notify.templates import Templates
@@ -18,14 +19,14 @@ class SlackChannel:
 
     def render(self, alert: Alert) -> Rendered:
         """See `Channel.render`."""
-        return Rendered(channel=self.name, payload=render_slack(self._templates, alert))
+        return with_alert(self.name, alert, render_slack(self._templates, alert))
 
     def send(self, outgoing: Outgoing) -> Receipt:
         """See `Channel.send`. A message that an earlier try left in Slack is found by its metadata."""
         return self._sender.send(outgoing)
 
 
-def open_channel(notifiers: Notifiers) -> SlackChannel | None:
+def open_channel(notifiers: Notifiers, _clock: object = None) -> SlackChannel | None:
     """The channel, or None where it is not set up."""
     if notifiers.slack is None:
         return None

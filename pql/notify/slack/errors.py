@@ -8,7 +8,7 @@ from urllib.error import URLError
 
 from slack_sdk.errors import SlackApiError, SlackRequestError
 
-from pql.errors import DeliveryError
+from pql.errors import DeliveryError, Reach
 from pql.notify.redact import redact
 
 _INVITE = "invite the app to the channel: /invite @PQL"
@@ -47,6 +47,18 @@ _PASSING = {
     "accesslimited",
     "message_limit_exceeded",
 }
+THREAD_GONE = {"thread_not_found", "message_not_found", "invalid_thread_ts", "cannot_reply_to_message"}
+_OF_ALL = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "org_login_required"}
+_OF_ADDRESS = {
+    "channel_not_found",
+    "not_in_channel",
+    "is_archived",
+    "restricted_action",
+    "users_not_found",
+    "user_not_found",
+    "user_disabled",
+    "cannot_dm_bot",
+}
 _AS_IT_MAY_HAVE_WORKED = {"internal_error", "fatal_error", "request_timeout"}
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -76,7 +88,22 @@ def refused(exc: SlackApiError, *, method: str, about: str, posting: bool, token
     if code in _PASSING:
         doubtful = posting and code in _AS_IT_MAY_HAVE_WORKED
         return DeliveryError(f"{where}: {code}; trying again later", ambiguous=doubtful)
-    return DeliveryError(f"{where}: {code}{_details(answer, token)}; {_cure(code)}", permanent=True)
+    message = f"{where}: {code}{_details(answer, token)}; {_cure(code)}"
+    return DeliveryError(message, permanent=True, cause=code, reach=_reach(code, method))
+
+
+def _reach(code: str, method: str) -> Reach:
+    if code in _OF_ALL:
+        return "channel"
+    if code == "missing_scope":
+        return (
+            "channel"
+            if method.startswith("chat.")
+            else "people"
+            if "open" in method or "users" in method
+            else "address"
+        )
+    return "address" if code in _OF_ADDRESS else "message"
 
 
 def _cure(code: str) -> str:

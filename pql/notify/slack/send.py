@@ -12,14 +12,15 @@ from slack_sdk.errors import SlackApiError
 from pql.config.settings import SlackSettings
 from pql.domain.messages import Outgoing, Receipt
 from pql.errors import DeliveryError
-from pql.notify.payload import date_of, text_of
-from pql.notify.slack.errors import BROKEN, broken, refused
+from pql.notify.payload import date_of, part_of, text_of
+from pql.notify.slack.errors import BROKEN, THREAD_GONE, broken, refused
 
 EVENT_TYPE = "pql_notification"
 _PAGE, _PAGES = 200, 50
 _CLOCKS_APART = timedelta(hours=1)  # ours may have been wrong at the first try, and have been set since
 _USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{2,}")
+_REFERENCE = re.compile(r"([A-Z0-9]+):(\d+\.\d+)")
 
 
 class SlackSender:
@@ -50,19 +51,30 @@ class SlackSender:
         try:
             if outgoing.ambiguous and (found := self._left_by_an_earlier_try(outgoing)):
                 return Receipt(reference=found, reconciled=True)
-            return self._post(outgoing)
+            return self._post_in_thread(outgoing) if _thread(outgoing) else self._post(outgoing)
         except DeliveryError as exc:
             if exc.permanent:  # the conversation may be another by the time that this is mended
                 self._conversations.pop(outgoing.address, None)
             raise
 
-    def _post(self, outgoing: Outgoing) -> Receipt:
+    def _post_in_thread(self, outgoing: Outgoing) -> Receipt:
+        channel, ts = _thread(outgoing) or ("", "")
+        # What cannot wait is shown in the channel too: nobody looks into an old thread at once.
+        urgent = (part_of(outgoing.payload, "alert") or {}).get("urgency") == "now"
+        try:
+            return self._post(outgoing, channel=channel, thread_ts=ts, reply_broadcast=urgent)
+        except DeliveryError as exc:
+            if exc.cause not in THREAD_GONE:
+                raise
+            return self._post(outgoing)  # somebody deleted the message above: this one stands alone
+
+    def _post(self, outgoing: Outgoing, **where: object) -> Receipt:
         answer = self._call(
             "chat.postMessage",
             outgoing.address,
             posting=True,
             json={
-                "channel": self._target(outgoing.address),
+                **(where or {"channel": self._target(outgoing.address)}),
                 "text": text_of(outgoing.payload, "text"),
                 "blocks": outgoing.payload.get("blocks"),
                 "metadata": {"event_type": EVENT_TYPE, "event_payload": {"delivery_id": outgoing.delivery_id}},
@@ -71,7 +83,7 @@ class SlackSender:
             },
         )
         channel, ts = str(answer.get("channel", "")), str(answer.get("ts", ""))
-        if channel:
+        if channel and not where:
             self._conversations[outgoing.address] = channel
         return Receipt(reference=f"{channel}:{ts}")
 
@@ -91,7 +103,7 @@ class SlackSender:
     def _user(self, email: str) -> str:
         if "@" not in email:
             message = f"'{email}' is no Slack address; write #channel, an id like C0123 or U0123, or a person's email"
-            raise DeliveryError(message, permanent=True)
+            raise DeliveryError(message, permanent=True, cause="bad_address", reach="address")
         return _id_in(self._call("users.lookupByEmail", email, params={"email": email}), "user")
 
     def _left_by_an_earlier_try(self, outgoing: Outgoing) -> str | None:
@@ -103,10 +115,19 @@ class SlackSender:
 
     def _find(self, outgoing: Outgoing) -> str | None:
         """Where the message is, as `channel:ts`, if an earlier try has posted it."""
-        channel = self._conversation_id(outgoing.address)
+        if thread := _thread(outgoing):
+            try:
+                if found := self._find_in("conversations.replies", outgoing, thread[0], ts=thread[1]):
+                    return found
+            except DeliveryError as exc:
+                if exc.cause not in THREAD_GONE:
+                    raise
+        return self._find_in("conversations.history", outgoing, self._conversation_id(outgoing.address))
+
+    def _find_in(self, method: str, outgoing: Outgoing, channel: str, **asked: str) -> str | None:
         since = date_of(outgoing) - _CLOCKS_APART
-        asked = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True}
-        for page in self._pages("conversations.history", outgoing.address, asked):
+        window = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True}
+        for page in self._pages(method, outgoing.address, {**window, **asked}):
             for message in page.get("messages", ()):
                 metadata = message.get("metadata") or {}
                 payload = metadata.get("event_payload") or {}
@@ -128,7 +149,7 @@ class SlackSender:
                 if channel.get("name") == name.removeprefix("#"):
                     return str(channel["id"])
         message = f"Slack has no channel {name}, or the app may not see it; correct config/routing.yml"
-        raise DeliveryError(message, permanent=True)
+        raise DeliveryError(message, permanent=True, cause="channel_not_found", reach="address")
 
     def _pages(self, method: str, address: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         cursor = ""
@@ -153,6 +174,12 @@ class SlackSender:
             raise broken(exc, method=method, posting=posting, token=self._token) from exc
         data: dict[str, Any] = answer.data if isinstance(answer.data, dict) else {}
         return data
+
+
+def _thread(outgoing: Outgoing) -> tuple[str, str] | None:
+    """The conversation and the first message of a thread, out of `channel:ts`."""
+    match = _REFERENCE.fullmatch(outgoing.thread)
+    return (match[1], match[2]) if match else None
 
 
 def _id_in(answer: dict[str, Any], key: str) -> str:

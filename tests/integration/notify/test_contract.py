@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from pql.config.settings import EmailSettings, FileSettings, Notifiers, SlackSettings
+from pql.app import utc_now as now
+from pql.config.settings import EmailSettings, FileSettings, Notifiers, SlackSettings, WebhookSettings
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
 from pql.errors import DeliveryError
 from pql.notify import CHANNELS, Channel, open_channels
+from pql.notify.alerts import alert_of
+from pql.notify.clean import clean
 from tests.notifiers import outgoing, sample, starter_templates
 from tests.servers.slack import TOKEN, slack_server
 from tests.servers.smtp import mail_server
+from tests.servers.webhook import SECRET, webhook_server
 
-SECRETS = (TOKEN, "not-sent-s3cret")
+SECRETS = (TOKEN, "not-sent-s3cret", SECRET)
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,15 @@ def setting(tmp_path: Path) -> Iterator[Setting]:
         email = EmailSettings(
             host="127.0.0.1", port=mail.port, security="none", sender="pql@plotline.test", password=SECRETS[1]
         )
+        receiver = stack.enter_context(webhook_server())
+        webhook = WebhookSettings(
+            url=receiver.url, secrets=(SECRET,), allow_http=True, allow_private=("localhost",), timeout=Duration(5)
+        )
         yield Setting(
             notifiers=Notifiers(
                 slack=SlackSettings(token=TOKEN, base_url=slack.base_url, timeout=Duration(5)),
                 email=email,
+                webhook=webhook,
                 file=FileSettings(folder=tmp_path / "outbox"),
                 templates=starter_templates(),
             ),
@@ -47,11 +56,11 @@ def setting(tmp_path: Path) -> Iterator[Setting]:
 
 @pytest.fixture(params=CHANNELS)
 def channel(request: pytest.FixtureRequest, setting: Setting) -> Channel:
-    return open_channels(setting.notifiers)[request.param]
+    return open_channels(setting.notifiers, now)[request.param]
 
 
 def test_only_what_is_set_up_is_opened(setting: Setting) -> None:
-    assert set(open_channels(setting.notifiers)) == set(CHANNELS) == {"slack", "email", "file"}
+    assert set(open_channels(setting.notifiers, now)) == set(CHANNELS) == {"slack", "email", "webhook", "file"}
     assert open_channels(Notifiers()) == {}
 
 
@@ -71,6 +80,7 @@ def test_a_rendered_message_survives_the_outbox(channel: Channel, subject: Subje
     stored = json.loads(json.dumps(rendered.payload))
     assert stored == rendered.payload
     assert stored["as_of"] == sample(subject).as_of.isoformat()
+    assert alert_of(stored) == clean(sample(subject))
     assert channel.send(replace(outgoing(rendered), payload=stored)).reference
 
 

@@ -250,3 +250,27 @@ def test_what_is_no_address_is_refused_for_good(address: str) -> None:
         error = failure(settings(mail), address)
     assert error.permanent
     assert mail.envelopes == []
+
+
+def test_a_reply_threads_in_mail_clients() -> None:
+    with mail_server() as mail:
+        channel = email_channel(settings(mail))
+        rendered = channel.render(sample())
+        first = channel.send(outgoing(rendered))
+        reply = outgoing(channel.render(sample(Subject.MOMENT)), delivery_id="delivery-2")
+        title = str(rendered.payload["subject"])
+        channel.send(replace(reply, thread=first.reference, thread_subject=title))
+    answer = mail.messages[1]
+    assert (answer["In-Reply-To"], answer["References"]) == (first.reference, first.reference)
+    assert answer["Subject"] == f"Re: {title}"
+    assert answer["Message-ID"] != first.reference
+    assert sample(Subject.MOMENT).title in part(answer, "plain")
+
+
+def test_a_reply_to_what_was_never_sent_is_a_message_of_its_own() -> None:
+    with mail_server() as mail:
+        channel = email_channel(settings(mail))
+        reply = outgoing(channel.render(sample(Subject.MOMENT)))
+        channel.send(replace(reply, thread="C0EMEA:1769864700.000100", thread_subject="x\r\nBcc: eve@evil.test"))
+    assert mail.messages[0]["In-Reply-To"] is None
+    assert mail.messages[0]["Bcc"] is None

@@ -206,3 +206,73 @@ def test_where_slack_cannot_be_asked_it_stays_ambiguous_and_is_not_sent(
 def test_a_stored_message_of_another_shape_is_refused_for_good(slack_to: Channel) -> None:
     error = failure(slack_to, replace(message_for(slack_to), payload={"text": 3}))
     assert error.permanent
+
+
+# --- threads ----------------------------------------------------------------------------------------------------
+
+
+def in_thread(channel: Channel, reference: str, delivery_id: str = "delivery-2", *, urgency: str = "today") -> Outgoing:
+    alert = replace(sample(Subject.MOMENT), urgency=urgency)
+    return replace(outgoing(channel.render(alert), "#pql-emea", delivery_id), thread=reference)
+
+
+def test_a_reply_goes_into_the_thread_of_the_message_that_it_follows(slack: SlackServer, slack_to: Channel) -> None:
+    first = slack_to.send(message_for(slack_to))
+    second = slack_to.send(in_thread(slack_to, first.reference))
+    root, reply = slack.messages
+    assert reply["thread_ts"] == root["ts"]
+    assert second.reference == f"C0EMEA:{reply['ts']}"
+
+
+@pytest.mark.parametrize(("urgency", "shown"), [("now", True), ("today", False)])
+def test_a_reply_is_shown_in_the_channel_too_if_it_cannot_wait(
+    slack: SlackServer, slack_to: Channel, urgency: str, shown: bool
+) -> None:
+    first = slack_to.send(message_for(slack_to))
+    slack_to.send(in_thread(slack_to, first.reference, urgency=urgency))
+    assert slack.messages[1]["reply_broadcast"] is shown
+
+
+@pytest.mark.parametrize("reference", ["C0EMEA:1769864700.999999", "<pql.1@plotline.test>", "/var/outbox/x"])
+def test_a_reply_to_what_is_not_there_stands_alone(slack: SlackServer, slack_to: Channel, reference: str) -> None:
+    assert slack_to.send(in_thread(slack_to, reference)).reference
+    (kept,) = slack.messages
+    assert "thread_ts" not in kept
+
+
+@pytest.mark.parametrize("urgency", ["now", "today"])
+def test_a_reply_that_may_have_arrived_is_looked_up_in_its_thread(
+    slack: SlackServer, slack_to: Channel, urgency: str
+) -> None:
+    first = slack_to.send(message_for(slack_to))
+    reply = in_thread(slack_to, first.reference, urgency=urgency)
+    slack.fail("chat.postMessage", Fault(drop=True, accept=True))
+    assert failure(slack_to, reply).ambiguous
+    receipt = slack_to.send(replace(reply, ambiguous=True, first_tried_at=datetime(2026, 1, 31, 13, 4, tzinfo=UTC)))
+    assert receipt.reconciled
+    assert len(slack.messages) == 2
+    assert slack.called("conversations.replies") == 1
+
+
+def test_a_reply_that_did_not_arrive_is_sent_once_more(slack: SlackServer, slack_to: Channel) -> None:
+    first = slack_to.send(message_for(slack_to))
+    reply = in_thread(slack_to, first.reference)
+    slack.fail("chat.postMessage", Fault(drop=True))
+    assert failure(slack_to, reply).ambiguous
+    assert not slack_to.send(replace(reply, ambiguous=True)).reconciled
+    assert [message.get("thread_ts") for message in slack.messages] == [None, slack.messages[0]["ts"]]
+
+
+def test_a_permanent_error_names_its_cause_and_what_else_it_stops(slack: SlackServer, slack_to: Channel) -> None:
+    reaches = {}
+    for code in ("invalid_auth", "account_inactive", "not_in_channel", "user_disabled", "invalid_blocks"):
+        slack.fail("chat.postMessage", Fault(error=code))
+        error = failure(slack_to, message_for(slack_to))
+        reaches[error.cause] = error.reach
+    assert reaches == {
+        "invalid_auth": "channel",
+        "account_inactive": "channel",
+        "not_in_channel": "address",
+        "user_disabled": "address",
+        "invalid_blocks": "message",
+    }

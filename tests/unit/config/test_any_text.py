@@ -107,4 +107,5 @@ def test_every_kind_of_file_is_tried() -> None:
     assert {place for _, place in FILE_KINDS.values()} - tried == {
         "notifiers/slack/channel.yml",
         "notifiers/email/channel.yml",
+        "notifiers/webhook/channel.yml",
     }
