@@ -29,6 +29,7 @@ from pql.jobs.guard import Guarded, accept, look
 from pql.jobs.leading import LEASE, NAME, Leadership
 from pql.jobs.metrics import Metrics
 from pql.jobs.names import known_name
+from pql.jobs.operator import Recourse
 from pql.jobs.reading import Progress, rolled_plans, silent
 from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, reps_at, try_route
 from pql.jobs.serve import serve
@@ -109,9 +110,13 @@ class App:
         return Delivered() if self.project.delivery.mode == "off" else deliver(self._courier(stopping))
 
     def _courier(self, stopping: Callable[[], bool], took: Callable[[Sent], None] = lambda _sent: None) -> Courier:
+        definitions = self.project.definitions
         return Courier(
             store=self.store,
             channels=self.channels,
+            recourse=Recourse(
+                delivery=self.project.delivery, reps=definitions.routing.reps, time_zone=definitions.time_zone
+            ),
             clock=self._shared_clock(),
             wait=self.wait,
             stopping=stopping,

@@ -69,6 +69,7 @@ class DeliveryError(PqlError):
         retry_after: Seconds that the channel asked us to wait, if it did.
         ambiguous: True when the channel may have taken the message although we saw a failure.
         cause: Of a permanent error, a word that stays the same while it lasts: "not_in_channel".
+        cure: What to do, where it is known; the message ends with it.
         reach: Of a permanent error, what it stops: this message alone, all to its address, all to people (who are
             looked up), or the whole channel.
     """
@@ -81,6 +82,7 @@ class DeliveryError(PqlError):
         retry_after: float | None = None,
         ambiguous: bool = False,
         cause: str = "",
+        cure: str = "",
         reach: Reach = "message",
     ) -> None:
         super().__init__(message)
@@ -88,4 +90,5 @@ class DeliveryError(PqlError):
         self.retry_after = retry_after
         self.ambiguous = ambiguous
         self.cause = cause
+        self.cure = cure
         self.reach = reach

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from pql.domain.messages import Alert, Outgoing, Receipt, Rendered
+from pql.notify.alerts import with_alert
 
 
 class RecordingChannel:
@@ -24,7 +25,7 @@ class RecordingChannel:
 
     def render(self, alert: Alert) -> Rendered:
         """The alert's own fields."""
-        return Rendered(channel=self.name, payload={**asdict(alert), "as_of": alert.as_of.isoformat()})
+        return with_alert(self.name, alert, {**asdict(alert), "as_of": alert.as_of.isoformat()})
 
     def send(self, outgoing: Outgoing) -> Receipt:
         """Keep the message, or fail as the script says."""

@@ -14,6 +14,7 @@ class Subject(StrEnum):
     CHECK_IN = "check_in"
     USAGE_DROP = "usage_drop"
     BASELINE = "baseline"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

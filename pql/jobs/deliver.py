@@ -6,15 +6,18 @@ Each channel is a lane of its own with several workers, so that one that is slow
 import logging
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import cached_property
 from threading import Lock, Thread
 
 from pql.domain.durations import Duration
 from pql.domain.messages import Receipt
 from pql.errors import DeliveryError
+from pql.jobs.fallback import Fallbacks
 from pql.jobs.marking import Marker, facts
-from pql.notify import Channel, next_attempt
+from pql.jobs.operator import Recourse
+from pql.notify import Channel
 from pql.store import Store
 from pql.store.records import Leased, Sent
 
@@ -60,6 +63,7 @@ class Courier:
         longest: The longest that one send takes.
         gap: Between two messages to one place of a channel that is paced.
         took: Is told of each message that a channel took.
+        recourse: Whom else there is to tell when a channel refuses.
     """
 
     store: Store
@@ -72,6 +76,12 @@ class Courier:
     longest: Duration = LONGEST
     gap: timedelta = GAP
     took: Callable[[Sent], None] = lambda _sent: None
+    recourse: Recourse = field(default_factory=Recourse)
+
+    @cached_property
+    def fallbacks(self) -> Fallbacks:
+        """What becomes of messages that their channel will not take."""
+        return Fallbacks(self.store, self.channels, self.recourse)
 
 
 def deliver(courier: Courier, *, only: Collection[str] | None = None, but: Collection[str] = ()) -> Delivered:
@@ -87,6 +97,7 @@ def deliver(courier: Courier, *, only: Collection[str] | None = None, but: Colle
         StateError: The state database cannot be used; what was sent before is marked, or will be found.
     """
     done = Delivered(expired=courier.store.expire(courier.clock()) if only is None else 0)
+    courier.fallbacks.begin(courier.clock())
     names = sorted({*(courier.channels if only is None else only)} - {*but})
     lanes = [_Lane(courier, only=(name,), but=()) for name in names]
     if only is None:
@@ -149,8 +160,9 @@ class _Lane:
         with self._lock:
             self._held.pop(number, None)
             held = {*self._held.values(), *self.marker.tokens()}
-        where = {"channels": self.only, "but": self.but}
-        batch = courier.store.lease(courier.clock(), size, courier.lease, paced=PACED, held=held, **where)
+        batch = courier.store.lease(
+            courier.clock(), size, courier.lease, channels=self.only, but=self.but, paced=PACED, held=held
+        )
         if batch:
             self._held[number] = batch[0].token
             return batch
@@ -192,6 +204,10 @@ class _Lane:
 
 def _deliver_one(courier: Courier, leased: Leased, marker: Marker, done: Delivered) -> None:
     outgoing = leased.outgoing
+    if passed := courier.fallbacks.pass_over(leased, courier.clock()):
+        done.failed += passed == "given up"
+        done.retried += passed == "waits"
+        return
     if outgoing.channel in PACED:
         turn = courier.store.reserve_turn(outgoing.channel, outgoing.address, courier.clock(), courier.gap)
         if (pause := (turn - courier.clock()).total_seconds()) > 0:
@@ -214,6 +230,7 @@ def _deliver_one(courier: Courier, leased: Leased, marker: Marker, done: Deliver
     courier.took(sent)
     done.sent += 1
     done.reconciled += receipt.reconciled
+    courier.fallbacks.sent(leased, now)
 
 
 def _handed_over(courier: Courier, leased: Leased) -> Receipt:
@@ -236,11 +253,11 @@ def _handed_over(courier: Courier, leased: Leased) -> Receipt:
 def _mark_failure(courier: Courier, leased: Leased, error: DeliveryError, begun: datetime, done: Delivered) -> None:
     now = courier.clock()
     seconds = (now - begun).total_seconds()
-    again = next_attempt(leased.outgoing.attempts + 1, error, now, delivery_id=leased.outgoing.delivery_id)
+    again = courier.fallbacks.next_try(leased, error, now)
     if again is None:
-        courier.store.mark_failed(leased, now, str(error), seconds=seconds)
-        done.failed += 1
         log.error("Gave up a message: %s", error, extra=facts(leased, "message_failed"))
+        courier.fallbacks.give_up(leased, error, now, seconds)
+        done.failed += 1
         return
     courier.store.mark_retry(leased, now, again, str(error), ambiguous=error.ambiguous, seconds=seconds)
     done.retried += 1

@@ -164,7 +164,20 @@ BASELINE = Alert(
         ("شركة النور", "B1", "pricing page 3 times this week"),
     ),
 )
+OPERATOR = Alert(
+    subject=Subject.OPERATOR,
+    lead_id="",
+    lead_name="",
+    title="Slack chat.postMessage for #pql-emea: not_in_channel",
+    why_now="It began on Sat 31 Jan 2026, 14:05.",
+    as_of=_AS_OF,
+    time_zone="Europe/Berlin",
+    recipient_name="operator",
+    urgency="now",
+    play="Invite the app to the channel: /invite @PQL",
+    decided="Sent to you as the operator, once while it lasts. You hear again when it is over.",
+)
 
 SAMPLES: Mapping[Subject, Alert] = MappingProxyType(
-    {alert.subject: alert for alert in (QUALIFICATION, MOMENT, CHECK_IN, USAGE_DROP, BASELINE)}
+    {alert.subject: alert for alert in (QUALIFICATION, MOMENT, CHECK_IN, USAGE_DROP, BASELINE, OPERATOR)}
 )

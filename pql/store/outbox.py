@@ -23,26 +23,7 @@ from pql.store.values import chunks, clean, dumps, instant, loads, micros
 
 def enqueue(connection: sa.Connection, run: Run, records: Sequence[OutboxRecord], now: datetime) -> int:
     """Add messages; those whose step, recipient and channel are there already are ignored. How many are new."""
-    rows = [
-        {
-            "delivery_id": record.delivery_id,
-            "run_id": run.id,
-            "step_key": clean(record.step_key),
-            "lead_id": clean(record.lead_id),
-            "subject": str(record.subject),
-            "recipient": clean(record.recipient),
-            "channel": str(record.channel),
-            "address": clean(record.address),
-            "payload": dumps(record.payload),
-            "created_at": to_micros(now),
-            "due_at": to_micros(record.due_at),
-            "valid_until": micros(record.valid_until),
-            "status": "shadow" if record.shadow else "waiting",
-            "reply_to": record.reply_to,
-        }
-        for record in records
-    ]
-    added = statements.insert_new(connection, outbox, rows)
+    added = statements.insert_new(connection, outbox, [row_of(record, run.id, now) for record in records])
     if added >= _MANY:
         statements.analyze(connection, outbox)
     return added
@@ -50,6 +31,26 @@ def enqueue(connection: sa.Connection, run: Run, records: Sequence[OutboxRecord]
 
 # After so many at once PostgreSQL must look at the table anew, or for a minute it sorts all rows at each lease.
 _MANY = 1_000
+
+
+def row_of(record: OutboxRecord, run_id: str, now: datetime) -> dict[str, object]:
+    """A message as a row."""
+    return {
+        "delivery_id": record.delivery_id,
+        "run_id": run_id,
+        "step_key": clean(record.step_key),
+        "lead_id": clean(record.lead_id),
+        "subject": str(record.subject),
+        "recipient": clean(record.recipient),
+        "channel": str(record.channel),
+        "address": clean(record.address),
+        "payload": dumps(record.payload),
+        "created_at": to_micros(now),
+        "due_at": to_micros(record.due_at),
+        "valid_until": micros(record.valid_until),
+        "status": "shadow" if record.shadow else "waiting",
+        "reply_to": record.reply_to,
+    }
 
 
 def _free(now: int) -> sa.ColumnElement[bool]:
@@ -124,8 +125,6 @@ def lease(
         .returning(outbox)
     )
     rows = sorted(connection.execute(leased).all(), key=lambda row: (row.due_at, row.seq))
-    return [_leased(row) for row in rows]
-    rows = sorted(connection.execute(leased).all(), key=lambda row: row.seq)
     parents = _parents(connection, [row.reply_to for row in rows if row.reply_to])
     return [_leased(row, parents.get((row.reply_to, row.channel), ("", ""))) for row in rows]
 
@@ -185,6 +184,7 @@ def _leased(row: sa.Row[*tuple[Any, ...]], parent: tuple[str, str]) -> Leased:
         step_key=row.step_key,
         run_id=row.run_id,
         created_at=from_micros(row.created_at),
+        valid_until=instant(row.valid_until),
     )
 
 
@@ -285,8 +285,9 @@ def failed(connection: sa.Connection, leased: Leased, at: datetime, error: str, 
     return mark(connection, leased, at, "failed", seconds, status="failed", last_error=clean(error))
 
 
-def release(connection: sa.Connection, leased: Sequence[Leased]) -> int:
-    """Give back what was not tried."""
+def release(connection: sa.Connection, leased: Sequence[Leased], due: datetime | None = None) -> int:
+    """Give back what was not tried; with an instant, it is not due before."""
+    later = {} if due is None else {"due_at": to_micros(due)}
     given = 0
     for one in leased:
         untried = outbox.c.attempts <= 1
@@ -297,7 +298,7 @@ def release(connection: sa.Connection, leased: Sequence[Leased]) -> int:
             "attempts": outbox.c.attempts - 1,
             "first_tried_at": sa.case((untried, None), else_=outbox.c.first_tried_at),
         }
-        given += connection.execute(ours.values(lease_token=None, leased_until=None, **values)).rowcount
+        given += connection.execute(ours.values(lease_token=None, leased_until=None, **later, **values)).rowcount
     return given
 
 

@@ -582,6 +582,7 @@ class Leased:
     step_key: str
     run_id: str
     created_at: datetime
+    valid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -598,6 +599,29 @@ class Sent:
     reference: str
     seconds: float | None = None
     reconciled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that hinders the program.
+
+    Args:
+        key: What and where, the same while it lasts: `slack:#sales:not_in_channel`, `source:events:stale`.
+        words: What is wrong, one sentence.
+        cure: What to do.
+        first_at, last_at, times: When it was seen since it began, and how often.
+        told_at: When the operator was last told, of its beginning or its end.
+        ended_at: None while it lasts.
+    """
+
+    key: str
+    words: str
+    cure: str
+    first_at: datetime
+    last_at: datetime
+    times: int
+    told_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

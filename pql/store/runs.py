@@ -15,6 +15,8 @@ from pql.store.records import Fence, Run, RunRecord
 from pql.store.tables import definitions, run_locks, runs
 from pql.store.values import clean, dumps, instant, loads
 
+OUTSIDE = "outside"
+
 
 def last_as_of(connection: sa.Connection, job: str) -> datetime | None:
     """The `as_of` of the last committed run of a job."""
@@ -39,6 +41,14 @@ def begin(
         connection.execute(sa.delete(run_locks).where(run_locks.c.run_id == run.id))
         connection.execute(sa.delete(runs).where(runs.c.id == run.id))
         return Run(id="", job=job, as_of=as_of, started_at=now, already_committed=True)
+    return run
+
+
+def outside(connection: sa.Connection, now: datetime) -> Run:
+    """The run that messages belong to which no run has found: what the operator is told."""
+    run = Run(id=OUTSIDE, job=OUTSIDE, as_of=now, started_at=now)
+    done = {**_row(run), "finished_at": to_micros(now), "status": "done"}
+    statements.insert_new(connection, runs, [done], key=["id"])
     return run
 
 

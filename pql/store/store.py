@@ -19,6 +19,7 @@ from pql.store import (
     commit,
     episodes,
     erasure,
+    fallback,
     figures,
     held,
     leads,
@@ -49,7 +50,9 @@ from pql.store.records import (
     LeadRecord,
     Lease,
     Leased,
+    Notice,
     Notification,
+    OutboxRecord,
     Outcome,
     OutcomeKind,
     OutcomeResult,
@@ -98,7 +101,7 @@ class Store:
         if not self.shared:
             return otherwise()
         with self._database.reads() as connection:
-            at: datetime = connection.scalar(sa.select(sa.func.clock_timestamp()))
+            at: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
             return at.astimezone(UTC)
 
     # --- leading ------------------------------------------------------------------------------------------------
@@ -494,7 +497,7 @@ class Store:
         with self._database.writes() as connection:
             settings.put(connection, settings.PAUSED, None, at)
 
-    # --- sources and the operator ---------------------------------------------------------------------------------
+    # --- sources ----------------------------------------------------------------------------------------------------
 
     def source_checks(self, relations: Collection[str], *, since: datetime, until: datetime) -> list[SourceCheck]:
         """The looks at relations of [since, until), the newest first."""
@@ -505,16 +508,6 @@ class Store:
         """Keep looks at relations: the newest of each day, and each that found something else."""
         with self._database.writes() as connection:
             source_checks.keep(connection, checks)
-
-    def notice(self, key: str, words: str, cure: str, now: datetime) -> bool:
-        """Something that the operator must know; True where it is new, or comes back after it was over."""
-        with self._database.writes() as connection:
-            return notices.note(connection, key, words, cure, now)
-
-    def notice_over(self, key: str, now: datetime) -> bool:
-        """It is over; True where it was noted and lasted until now."""
-        with self._database.writes() as connection:
-            return notices.over(connection, key, now)
 
     # --- outbox -------------------------------------------------------------------------------------------------
 
@@ -597,10 +590,24 @@ class Store:
         with self._database.writes() as connection:
             return outbox.failed(connection, leased, at, error, seconds)
 
-    def release(self, leased: Sequence[Leased]) -> int:
-        """Give back messages that were not tried; how many were still ours."""
+    def fall_back(
+        self, leased: Leased, at: datetime, error: str, *, instead: Sequence[OutboxRecord], seconds: float | None = None
+    ) -> OutboxRecord | None:
+        """No retry can help: mark the message as failed, and write the one that goes in its place.
+
+        That is the first of `instead` that this step has not been tried with. Where the step is on its way there
+        already, or was sent, nothing more is needed; so no message has two fallbacks, and no fallback comes back.
+
+        Returns:
+            The message in its place; None for none, also where the lease was taken over.
+        """
         with self._database.writes() as connection:
-            return outbox.release(connection, leased)
+            return fallback.fall_back(connection, leased, at, error, seconds, instead)
+
+    def release(self, leased: Sequence[Leased], *, due: datetime | None = None) -> int:
+        """Give back messages that were not tried, not to be leased before `due`; how many were still ours."""
+        with self._database.writes() as connection:
+            return outbox.release(connection, leased, due)
 
     def expire(self, now: datetime) -> int:
         """Give up waiting messages that are no longer valid and that nobody is sending; how many."""
@@ -616,6 +623,40 @@ class Store:
         """All that is counted for those who watch the program."""
         with self._database.reads() as connection:
             return figures.read(connection, to_micros(now))
+
+    # --- notices ------------------------------------------------------------------------------------------------
+
+    def notice(self, key: str, words: str, cure: str, now: datetime) -> bool:
+        """Something hinders the program. True: it did not before, and the operator will be told (`tell_notice`).
+
+        Args:
+            key: What and where, the same while it lasts: `source:events:stale`.
+            words: What is wrong, one sentence without secrets.
+            cure: What to do.
+            now: When it was seen.
+        """
+        with self._database.writes() as connection:
+            return notices.raise_(connection, key, words, cure, now)
+
+    def notice_over(self, key: str, now: datetime) -> bool:
+        """It hinders no more. True: it did, and the operator will be told if told of it before."""
+        with self._database.writes() as connection:
+            return notices.end(connection, key, now)
+
+    def notices(self) -> list[Notice]:
+        """What hinders the program now, the oldest first."""
+        with self._database.reads() as connection:
+            return notices.read(connection, lasting=True)
+
+    def untold_notices(self) -> list[Notice]:
+        """What the operator must yet be told: what began, and what is over (`ended_at`)."""
+        with self._database.reads() as connection:
+            return notices.read(connection, lasting=False)
+
+    def tell_notice(self, notice: Notice, messages: Sequence[OutboxRecord], now: datetime) -> bool:
+        """Note that the operator is told, and write the messages. False: another process did, or it changed."""
+        with self._database.writes() as connection:
+            return notices.tell(connection, notice, messages, now)
 
     # --- people -------------------------------------------------------------------------------------------------
 

@@ -39,12 +39,13 @@ def explain(exc: Exception, settings: EmailSettings, recipient: Address, *, doub
     if isinstance(exc, smtplib.SMTPResponseException):
         if exc.smtp_code < _FIRST_PERMANENT:
             return DeliveryError(f"{server} refused: {said}; trying again later")
-        message = f"{server} refused: {said}; {_cure(exc, recipient)}"
-        return DeliveryError(message, permanent=True, cause=str(exc.smtp_code), reach=_reach(exc))
+        cure = _cure(exc, recipient)
+        message = f"{server} refused: {said}; {cure}"
+        return DeliveryError(message, permanent=True, cause=str(exc.smtp_code), cure=cure, reach=_reach(exc))
     if isinstance(exc, ssl.SSLCertVerificationError):
         cure = "if the server is yours, set ca_file in notifiers/email/channel.yml to its authority's certificate"
         message = f"the certificate of {server} cannot be trusted: {said}; {cure}"
-        return DeliveryError(message, permanent=True, cause="certificate", reach="channel")
+        return DeliveryError(message, permanent=True, cause="certificate", cure=cure, reach="channel")
     if isinstance(exc, smtplib.SMTPNotSupportedError):
         message = f"{server} cannot do what is needed: {said}"
         return DeliveryError(message, permanent=True, cause="not_supported", reach="address")

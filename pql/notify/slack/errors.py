@@ -89,7 +89,7 @@ def refused(exc: SlackApiError, *, method: str, about: str, posting: bool, token
         doubtful = posting and code in _AS_IT_MAY_HAVE_WORKED
         return DeliveryError(f"{where}: {code}; trying again later", ambiguous=doubtful)
     message = f"{where}: {code}{_details(answer, token)}; {_cure(code)}"
-    return DeliveryError(message, permanent=True, cause=code, reach=_reach(code, method))
+    return DeliveryError(message, permanent=True, cause=code, cure=_cure(code), reach=_reach(code, method))
 
 
 def _reach(code: str, method: str) -> Reach:

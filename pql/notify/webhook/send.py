@@ -119,7 +119,7 @@ def _not_connected(exc: NotConnected, endpoint: Endpoint) -> DeliveryError:
     if isinstance(cause, ssl.SSLCertVerificationError):
         cure = f"if the server is yours, set ca_file in {_FILE} to its authority's certificate"
         message = f"the certificate of webhook {endpoint.shown} cannot be trusted: {said}; {cure}"
-        return DeliveryError(message, permanent=True, cause="certificate", reach="channel")
+        return DeliveryError(message, permanent=True, cause="certificate", cure=cure, reach="channel")
     return DeliveryError(f"webhook {endpoint.shown} cannot be reached ({said}); trying again later")
 
 
@@ -131,7 +131,7 @@ def _refused(answer: Answer, endpoint: Endpoint, at: datetime) -> DeliveryError:
         return DeliveryError(message, permanent=True, cause="redirect", reach="address")
     if HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _LATER:
         cure = _CURES.get(answer.status, "ask its owner why")
-        return DeliveryError(f"{said}; {cure}", permanent=True, cause=str(answer.status), reach="address")
+        return DeliveryError(f"{said}; {cure}", permanent=True, cause=str(answer.status), cure=cure, reach="address")
     return DeliveryError(f"{said}; trying again later", retry_after=_retry_after(answer.retry_after, at))
 
 

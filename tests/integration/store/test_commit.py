@@ -128,7 +128,10 @@ def test_a_run_remembers_its_counts_norms_and_cuts(store: Store) -> None:
     run = store.runs()[0]
     assert (run.status, run.finished_at) == ("done", T0)
     assert run.counts == {**run.counts, "fired": 7, "leads_written": 1, "enqueued": 1}
-    assert run.norms == {"breadth": {"median": 2.0, "p90": 5.0, "n": 10.0}, "team": {"median": None, "p90": None, "n": 0.0}}
+    assert run.norms == {
+        "breadth": {"median": 2.0, "p90": 5.0, "n": 10.0},
+        "team": {"median": None, "p90": None, "n": 0.0},
+    }
     assert run.cuts == {"breadth": [0.0, 1.0, 4.0]}
 
 
