@@ -17,6 +17,7 @@ from pql.config import Problem, check, load
 from pql.config.settings import DeliverySettings, Project
 from pql.domain.calendar import Calendar
 from pql.domain.durations import Duration
+from pql.domain.health import Examined, failed, ok
 from pql.domain.mutes import Mute
 from pql.domain.rules import Absence, Rep
 from pql.errors import StateError
@@ -24,6 +25,7 @@ from pql.jobs.check import check_source
 from pql.jobs.clocks import SharedClock
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
+from pql.jobs.doctor import examine
 from pql.jobs.explain import EVERY, Explained, explain, known_lead
 from pql.jobs.guard import Guarded, accept, look
 from pql.jobs.leading import LEASE, NAME, Leadership
@@ -40,7 +42,7 @@ from pql.store import Store, is_new, migrate, open_store
 from pql.store.records import OutcomeKind, OutcomeResult, Sent
 from pql.warehouse import Asked, ColumnStatus, Refreshed, RollupStatus, Verified, Warehouse, open_warehouse
 
-__all__ = ["App", "Asked", "RollupStatus", "check_project", "migrate_state", "open_app", "utc_now"]
+__all__ = ["App", "Asked", "RollupStatus", "check_project", "diagnose", "migrate_state", "open_app", "utc_now"]
 
 
 def utc_now() -> datetime:
@@ -372,6 +374,18 @@ def check_project(folder: Path, environ: Mapping[str, str], *, source: bool = Tr
     if problems or not source:
         return problems
     return check_source(load(folder, environ))
+
+
+def diagnose(
+    folder: Path, environ: Mapping[str, str], *, send: bool = False, clock: Callable[[], datetime] = utc_now
+) -> Sequence[Examined]:
+    """Everything that a project needs, one finding a thing; with `send`, also one test message a channel."""
+    if problems := check(folder, environ, check_templates):
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        return [failed("Project files", f"{problems[0]}{more}", "`pql check` tells all")]
+    project = load(folder, environ)
+    found = examine(project, open_channels(project.notifiers, clock), clock(), send=send)
+    return [ok("Project files", "sound"), *found]
 
 
 def migrate_state(folder: Path, environ: Mapping[str, str]) -> Sequence[str]:

@@ -7,6 +7,7 @@ from pql.cli import (
     customers,
     deliver,
     demo,
+    doctor,
     explain,
     init,
     leads,
@@ -36,6 +37,7 @@ app = typer.Typer(
 COMMANDS = (
     init.init,
     check.check,
+    doctor.doctor,
     demo.demo,
     run.run,
     deliver.deliver,

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import Literal, TypeAlias
 
 from pql.domain.messages import Alert, Subject
@@ -32,19 +31,20 @@ Passed: TypeAlias = Literal["given up", "waits"]
 
 
 class Fallbacks:
-    """What hinders the channels, as one round of delivery knows it, and what to do about it. Workers share it."""
+    """What hinders the channels, as one round of delivery knows it, and what to do about it.
+
+    Several threads may use one: what they know is replaced and never changed in place.
+    """
 
     def __init__(self, store: Store, channels: Mapping[str, Channel], recourse: Recourse) -> None:
         self._store = store
         self._channels = channels
         self._recourse = recourse
         self._lasting: dict[str, Notice] = {}
-        self._lock = Lock()
 
     def begin(self, now: datetime) -> None:
         """Learn what hinders the channels, and tell the operator what is new."""
-        with self._lock:
-            self._lasting = {notice.key: notice for notice in self._store.notices()}
+        self._lasting = {notice.key: notice for notice in self._store.notices()}
         self._tell(now)
 
     def pass_over(self, leased: Leased, now: datetime) -> Passed | None:
@@ -81,19 +81,16 @@ class Fallbacks:
 
     def sent(self, leased: Leased, now: datetime) -> None:
         """A message was taken: what hindered others of its kind is over."""
-        with self._lock:
-            over = [key for key in self._lasting if _is_over(key, leased)]
-            for key in over:
-                del self._lasting[key]
+        over = [key for key in [*self._lasting] if _is_over(key, leased)]
         for key in over:
+            self._lasting.pop(key, None)
             self._store.notice_over(key, now)
         if over:
             self._tell(now)
 
     def _closed(self, channel: str, now: datetime) -> Notice | None:
-        with self._lock:
-            those = [notice for key, notice in self._lasting.items() if key.startswith(f"{channel}:{ALL}:")]
-        return next((notice for notice in those if now < notice.last_at + PAUSE), None)
+        lasting = [notice for key, notice in [*self._lasting.items()] if key.startswith(f"{channel}:{ALL}:")]
+        return next((notice for notice in lasting if now < notice.last_at + PAUSE), None)
 
     def _cannot_wait(self, leased: Leased, notice: Notice, now: datetime) -> bool:
         alert = alert_of(leased.outgoing.payload)
@@ -105,11 +102,10 @@ class Fallbacks:
         place = {"address": outgoing.address, "message": leased.subject, "channel": ALL}.get(error.reach, error.reach)
         key = f"{outgoing.channel}:{place}:{error.cause or 'refused'}"
         words = str(error).removesuffix(f"; {error.cure}") if error.cure else str(error)
-        with self._lock:
-            before = self._lasting.get(key)
-            first_at, times = (before.first_at, before.times) if before else (now, 0)
-            notice = Notice(key=key, words=words, cure=error.cure, first_at=first_at, last_at=now, times=times + 1)
-            self._lasting[key] = notice
+        before = self._lasting.get(key)
+        first_at, times = (before.first_at, before.times) if before else (now, 0)
+        notice = Notice(key=key, words=words, cure=error.cure, first_at=first_at, last_at=now, times=times + 1)
+        self._lasting[key] = notice
         if self._store.notice(key, words, error.cure, now):
             self._tell(now)
         return notice

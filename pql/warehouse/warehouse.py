@@ -103,6 +103,18 @@ class Warehouse:
         """Everything about the source that `pql check` should say; empty where all is well."""
         return inspect(self._source, self._relations, self._definitions)
 
+    def may_write(self) -> bool | None:
+        """Whether our user may change the usage tables; None where the database cannot be asked.
+
+        Raises:
+            SourceUnreachable: It cannot be reached.
+        """
+        connection = self._source.connection()
+        try:
+            return self._source.engine.may_write(connection)
+        except sa.exc.DBAPIError:
+            return None  # our user may not even ask
+
     # --- who there is ---
 
     def leads(self, *, as_of: datetime) -> pd.DataFrame:

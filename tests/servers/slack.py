@@ -6,6 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -71,6 +73,12 @@ class SlackServer:
             "C0OLD": Conversation("C0OLD", "pql-old", archived=True),
             "C0ELSE": Conversation("C0ELSE", "elsewhere", member=False),
         }
+        self.deleted: set[str] = set()
+        self.scopes = (
+            "chat:write,users:read,users:read.email,im:write,im:history,channels:history,groups:history,"
+            "channels:read,groups:read"
+        )
+        self.clock_ahead = 0.0  # seconds
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.closing = threading.Event()
         self.page_size = _PAGE_MOST
@@ -123,6 +131,7 @@ class SlackServer:
             methods = {
                 "auth.test": self._auth_test,
                 "users.lookupByEmail": self._lookup,
+                "users.info": self._info,
                 "conversations.open": self._open,
                 "conversations.list": self._list,
                 "conversations.history": self._history,
@@ -139,7 +148,13 @@ class SlackServer:
     def _lookup(self, arguments: dict[str, Any]) -> dict[str, Any]:
         if arguments.get("email") not in self.users:
             raise Refusal("users_not_found")
-        return {"user": {"id": self.users[arguments["email"]], "deleted": False}}
+        user = self.users[arguments["email"]]
+        return {"user": {"id": user, "deleted": user in self.deleted}}
+
+    def _info(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments.get("user") not in self.users.values():
+            raise Refusal("user_not_found")
+        return {"user": {"id": arguments["user"], "deleted": arguments["user"] in self.deleted}}
 
     def _open(self, arguments: dict[str, Any]) -> dict[str, Any]:
         user = arguments.get("users")
@@ -151,7 +166,10 @@ class SlackServer:
     def _list(self, arguments: dict[str, Any]) -> dict[str, Any]:
         archived_too = arguments.get("exclude_archived") != "1"
         named = [one for one in self.conversations.values() if one.name and (archived_too or not one.archived)]
-        page, more = self._page([{"id": one.id, "name": one.name} for one in named], arguments)
+        page, more = self._page(
+            [{"id": one.id, "name": one.name, "is_member": one.member, "is_archived": one.archived} for one in named],
+            arguments,
+        )
         return {"channels": page, "response_metadata": more}
 
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -273,10 +291,15 @@ def _handler_for(server: SlackServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(length or len(body)))
+            self.send_header("x-oauth-scopes", server.scopes)
             if retry_after:
                 self.send_header("Retry-After", retry_after)
             self.end_headers()
             self.wfile.write(body)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            at = parsedate_to_datetime(super().date_time_string(timestamp))
+            return format_datetime(at + timedelta(seconds=server.clock_ahead), usegmt=True)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             return

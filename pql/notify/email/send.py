@@ -29,6 +29,23 @@ def send_email(settings: EmailSettings, outgoing: Outgoing) -> Receipt:
     return Receipt(reference=message_id(outgoing.delivery_id, sender))
 
 
+def connect(settings: EmailSettings) -> smtplib.SMTP:
+    """A connection to the mail server; what `smtplib` and the socket raise is for `explain`."""
+    timeout = settings.timeout.seconds
+    if settings.security == "tls":
+        return smtplib.SMTP_SSL(settings.host, settings.port, timeout=timeout, context=_context(settings))
+    return smtplib.SMTP(settings.host, settings.port, timeout=timeout)
+
+
+def log_in(smtp: smtplib.SMTP, settings: EmailSettings) -> None:
+    """Make the connection safe, and say who we are."""
+    if settings.security == "starttls":
+        smtp.starttls(context=_context(settings))
+    if settings.username:
+        smtp.login(settings.username, settings.password)
+    smtp.ehlo_or_helo_if_needed()
+
+
 class _Handover:
     def __init__(self, settings: EmailSettings, recipient: Address, *, doubtful: bool) -> None:
         self._settings = settings
@@ -38,7 +55,7 @@ class _Handover:
     def run(self, sender: Address, body: bytes, *, international: bool) -> None:
         smtp: smtplib.SMTP | None = None
         try:
-            smtp = self._connect()
+            smtp = connect(self._settings)
             self._converse(smtp, sender, body, international=international)
         except (OSError, smtplib.SMTPException, ValueError) as exc:
             raise explain(exc, self._settings, self._recipient, doubtful=self._doubtful) from exc
@@ -46,26 +63,14 @@ class _Handover:
             if smtp is not None:
                 smtp.close()
 
-    def _connect(self) -> smtplib.SMTP:
-        settings = self._settings
-        timeout, context = settings.timeout.seconds, _context(settings)
-        if settings.security == "tls":
-            return smtplib.SMTP_SSL(settings.host, settings.port, timeout=timeout, context=context)
-        return smtplib.SMTP(settings.host, settings.port, timeout=timeout)
-
     def _converse(self, smtp: smtplib.SMTP, sender: Address, body: bytes, *, international: bool) -> None:
-        settings = self._settings
-        if settings.security == "starttls":
-            smtp.starttls(context=_context(settings))
-        if settings.username:
-            smtp.login(settings.username, settings.password)
-        smtp.ehlo_or_helo_if_needed()
+        log_in(smtp, self._settings)
         if international and not smtp.has_extn("smtputf8"):
             raise smtplib.SMTPNotSupportedError(
                 f"it takes no address with letters beyond ASCII ({self._recipient.addr_spec}); give the rep another"
             )
-        _expect(smtp.mail(sender.addr_spec, ["SMTPUTF8", "BODY=8BITMIME"] if international else []), sender)
-        _expect(smtp.rcpt(self._recipient.addr_spec), None)
+        expect(smtp.mail(sender.addr_spec, ["SMTPUTF8", "BODY=8BITMIME"] if international else []), sender)
+        expect(smtp.rcpt(self._recipient.addr_spec), None)
         self._doubtful = True
         code, answer = smtp.data(body)
         if code != _OK:
@@ -84,7 +89,8 @@ def _context(settings: EmailSettings) -> ssl.SSLContext:
         raise DeliveryError(message, permanent=True) from exc
 
 
-def _expect(answer: tuple[int, bytes], sender: Address | None) -> None:
+def expect(answer: tuple[int, bytes], sender: Address | None) -> None:
+    """Raise what `explain` knows, unless the server agrees; `sender`: where the step is about it."""
     code, said = answer
     if code in {_OK, _WILL_FORWARD}:
         return

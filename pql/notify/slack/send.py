@@ -1,19 +1,15 @@
 """One message to Slack: who is meant, is it there already, post it."""
 
-import logging
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from pql.config.settings import SlackSettings
 from pql.domain.messages import Outgoing, Receipt
 from pql.errors import DeliveryError
 from pql.notify.payload import date_of, part_of, text_of
-from pql.notify.slack.errors import BROKEN, THREAD_GONE, broken, refused
+from pql.notify.slack.client import SlackClient
+from pql.notify.slack.errors import THREAD_GONE
 
 EVENT_TYPE = "pql_notification"
 _PAGE, _PAGES = 200, 50
@@ -24,22 +20,10 @@ _REFERENCE = re.compile(r"([A-Z0-9]+):(\d+\.\d+)")
 
 
 class SlackSender:
-    """Posts with slack-sdk; remembers which conversation an address is. Retries nothing."""
+    """Posts; remembers which conversation an address is. Retries nothing."""
 
     def __init__(self, settings: SlackSettings) -> None:
-        # At debug level slack-sdk logs whole messages, and at error level what our own errors say anyway.
-        silent = logging.getLogger("pql.notify.slack.client")
-        silent.setLevel(logging.CRITICAL + 1)
-        self._client = WebClient(
-            token=settings.token,
-            base_url=settings.base_url,
-            timeout=settings.timeout.seconds,
-            retry_handlers=[],
-            logger=silent,
-        )
-        # slack-sdk takes a proxy from the environment without regard to NO_PROXY; urllib below it heeds both.
-        self._client.proxy = None
-        self._token = settings.token
+        self._client = SlackClient(settings)
         self._conversations: dict[str, str] = {}
 
     def send(self, outgoing: Outgoing) -> Receipt:
@@ -69,7 +53,7 @@ class SlackSender:
             return self._post(outgoing)  # somebody deleted the message above: this one stands alone
 
     def _post(self, outgoing: Outgoing, **where: object) -> Receipt:
-        answer = self._call(
+        answer = self._client.call(
             "chat.postMessage",
             outgoing.address,
             posting=True,
@@ -97,14 +81,14 @@ class SlackSender:
 
     def _conversation_with(self, address: str) -> str:
         user = address if _USER_ID.fullmatch(address) else self._user(address)
-        opened = self._call("conversations.open", address, json={"users": user})
+        opened = self._client.call("conversations.open", address, json={"users": user})
         return _id_in(opened, "channel")
 
     def _user(self, email: str) -> str:
         if "@" not in email:
             message = f"'{email}' is no Slack address; write #channel, an id like C0123 or U0123, or a person's email"
             raise DeliveryError(message, permanent=True, cause="bad_address", reach="address")
-        return _id_in(self._call("users.lookupByEmail", email, params={"email": email}), "user")
+        return _id_in(self._client.call("users.lookupByEmail", email, params={"email": email}), "user")
 
     def _left_by_an_earlier_try(self, outgoing: Outgoing) -> str | None:
         try:
@@ -127,7 +111,7 @@ class SlackSender:
     def _find_in(self, method: str, outgoing: Outgoing, channel: str, **asked: str) -> str | None:
         since = date_of(outgoing) - _CLOCKS_APART
         window = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True}
-        for page in self._pages(method, outgoing.address, {**window, **asked}):
+        for page in self._client.pages(method, outgoing.address, {**window, **asked}):
             for message in page.get("messages", ()):
                 metadata = message.get("metadata") or {}
                 payload = metadata.get("event_payload") or {}
@@ -144,36 +128,12 @@ class SlackSender:
 
     def _channel_named(self, name: str) -> str:
         asked = {"types": "public_channel,private_channel", "exclude_archived": True}
-        for page in self._pages("conversations.list", name, asked):
+        for page in self._client.pages("conversations.list", name, asked):
             for channel in page.get("channels", ()):
                 if channel.get("name") == name.removeprefix("#"):
                     return str(channel["id"])
         message = f"Slack has no channel {name}, or the app may not see it; correct config/routing.yml"
         raise DeliveryError(message, permanent=True, cause="channel_not_found", reach="address")
-
-    def _pages(self, method: str, address: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        cursor = ""
-        for _ in range(_PAGES):
-            page = self._call(method, address, params={**asked, "limit": _PAGE, "cursor": cursor})
-            yield page
-            cursor = (page.get("response_metadata") or {}).get("next_cursor", "")
-            if not cursor:
-                return
-        raise DeliveryError(
-            f"{method} for {address} has more than {_PAGE * _PAGES} entries since the first try; "
-            "look there by hand whether the message arrived",
-            permanent=True,
-        )
-
-    def _call(self, method: str, about: str, *, posting: bool = False, **arguments: Any) -> dict[str, Any]:
-        try:
-            answer = self._client.api_call(method, **arguments)
-        except SlackApiError as exc:
-            raise refused(exc, method=method, about=about, posting=posting, token=self._token) from exc
-        except BROKEN as exc:
-            raise broken(exc, method=method, posting=posting, token=self._token) from exc
-        data: dict[str, Any] = answer.data if isinstance(answer.data, dict) else {}
-        return data
 
 
 def _thread(outgoing: Outgoing) -> tuple[str, str] | None:

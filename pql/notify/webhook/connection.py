@@ -113,3 +113,23 @@ def _exchange(connection: _Pinned, endpoint: Endpoint, body: bytes, headers: Map
         with suppress(*BROKEN):  # the status says it all
             response.read(_ANSWER_MOST)
     return answer
+
+
+def reach(endpoint: Endpoint, addresses: Sequence[str], *, seconds: float, context: ssl.SSLContext | None) -> None:
+    """Connect, and send nothing.
+
+    Raises:
+        NotConnected: No address lets us connect.
+    """
+    failure: Exception | None = None
+    for address in addresses:
+        connection = _Pinned(endpoint, address, seconds, context)
+        try:
+            connection.connect()
+        except BROKEN as exc:
+            failure = exc
+        else:
+            return
+        finally:
+            connection.end()
+    raise NotConnected from failure

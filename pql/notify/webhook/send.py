@@ -42,11 +42,11 @@ def send_webhook(settings: WebhookSettings, outgoing: Outgoing, *, at: datetime,
     endpoint = endpoint_of(_url(settings, outgoing), allow_http=settings.allow_http)
     addresses = allowed_addresses(endpoint, settings, resolve)
     headers = signed(settings, outgoing.delivery_id, body, at=at)
-    context = _context(settings) if endpoint.scheme == "https" else None
+    context = context_of(settings) if endpoint.scheme == "https" else None
     try:
         answer = post(endpoint, addresses, body, headers, seconds=settings.timeout.seconds, context=context)
     except NotConnected as exc:
-        raise _not_connected(exc, endpoint) from exc
+        raise not_connected(exc, endpoint) from exc
     except BROKEN as exc:
         said = redact(f"{type(exc).__name__}: {exc}", ())
         message = f"webhook {endpoint.shown} gave no answer ({said}); trying again later"
@@ -105,7 +105,12 @@ def _url(settings: WebhookSettings, outgoing: Outgoing) -> str:
     return outgoing.address if "://" in outgoing.address else settings.url
 
 
-def _context(settings: WebhookSettings) -> ssl.SSLContext:
+def context_of(settings: WebhookSettings) -> ssl.SSLContext:
+    """Who is trusted.
+
+    Raises:
+        DeliveryError: `ca_file` cannot be read; permanent.
+    """
     try:
         return ssl.create_default_context(cafile=settings.ca_file or None)
     except OSError as exc:
@@ -113,7 +118,8 @@ def _context(settings: WebhookSettings) -> ssl.SSLContext:
         raise DeliveryError(message, permanent=True, cause="ca_file", reach="channel") from exc
 
 
-def _not_connected(exc: NotConnected, endpoint: Endpoint) -> DeliveryError:
+def not_connected(exc: NotConnected, endpoint: Endpoint) -> DeliveryError:
+    """Why nothing was sent."""
     cause = exc.__cause__
     said = redact(f"{type(cause).__name__}: {cause}", ())
     if isinstance(cause, ssl.SSLCertVerificationError):

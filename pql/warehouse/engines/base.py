@@ -121,6 +121,10 @@ class Engine(ABC):
     def prepare(self, connection: sa.Connection) -> None:  # noqa: B027 (not every engine has something to set up)
         """Set a fresh connection up."""
 
+    def may_write(self, connection: sa.Connection) -> bool | None:  # noqa: ARG002 (most cannot be asked)
+        """Whether the user may change the usage tables; None where that is not known."""
+        return None
+
     def allow_temporary(self, connection: sa.Connection) -> None:  # noqa: B027 (most allow it anyway)
         """Let the transaction that begins create temporary tables."""
 

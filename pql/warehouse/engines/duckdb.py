@@ -49,6 +49,9 @@ class DuckDB(Engine):
     keeps_rollup: ClassVar[bool] = True
     reads_files: ClassVar[bool] = True
 
+    def may_write(self, _connection: sa.Connection) -> bool | None:
+        return False  # the file is opened to be read
+
     def create(self) -> sa.Engine:
         url = sa.make_url(self.usage.url)
         in_memory = url.database in (None, "", ":memory:")

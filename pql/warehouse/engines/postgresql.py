@@ -71,6 +71,17 @@ class PostgreSQL(Engine):
                     return name
         return "default"
 
+    def may_write(self, connection: sa.Connection) -> bool | None:
+        granted = sa.text(
+            "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR EXISTS ("
+            "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
+            "AND n.nspname NOT LIKE 'pg_%' AND n.nspname <> :ours "
+            "AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))"
+        )
+        ours = self.usage.rollup.schema if self.usage.rollup else ""
+        return bool(connection.execute(granted, {"ours": ours}).scalar_one())
+
     def allow_temporary(self, connection: sa.Connection) -> None:
         # Only our own CREATE and DROP run in such a transaction, never a team's SQL.
         connection.exec_driver_sql("SET TRANSACTION READ WRITE")

@@ -41,6 +41,9 @@ class SQLite(Engine):
     name: ClassVar[str] = "sqlite"
     some_instant: ClassVar[str] = "'2020-01-01 00:00:00'"
 
+    def may_write(self, _connection: sa.Connection) -> bool | None:
+        return False  # the file is opened to be read
+
     def create(self) -> sa.Engine:
         url = sa.make_url(self.usage.url)
         path = quote(str((self.usage.folder / str(url.database or "")).absolute()))

@@ -5,9 +5,13 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from pql.notify.slack.examine import SCOPES
+
 MANIFEST = Path(__file__).parents[3] / "docs" / "slack-app-manifest.yml"
 # Of each method that is called, what Slack asks for (https://docs.slack.dev/reference/methods).
-NEEDED = {
+NEEDED: dict[str, set[str]] = {
+    "auth.test": set(),
+    "users.info": {"users:read"},
     "chat.postMessage": {"chat:write"},
     "users.lookupByEmail": {"users:read.email", "users:read"},
     "conversations.open": {"im:write"},
@@ -23,10 +27,13 @@ def test_the_app_may_do_what_the_channel_does_and_no_more() -> None:
 
 
 def test_the_channel_calls_no_other_methods() -> None:
-    package = Path(__file__).parents[3] / "pql" / "notify" / "slack" / "send.py"
-    source = package.read_text(encoding="utf-8")
-    assert all(f'"{method}"' in source for method in NEEDED)
+    package = Path(__file__).parents[3] / "pql" / "notify" / "slack"
+    source = "".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
     assert set(re.findall(r'"((?:chat|conversations|users|auth)\.\w+)"', source)) == set(NEEDED)
+
+
+def test_the_doctor_asks_for_all_scopes_of_the_manifest() -> None:
+    assert set(YAML(typ="safe").load(MANIFEST)["oauth_config"]["scopes"]["bot"]) == SCOPES
 
 
 def test_slack_takes_the_descriptions_length() -> None:
