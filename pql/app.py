@@ -35,6 +35,7 @@ from pql.jobs.operator import Recourse
 from pql.jobs.reading import Progress, rolled_plans, silent
 from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, reps_at, try_route
 from pql.jobs.serve import serve
+from pql.jobs.staff import remembered_reps, with_reps
 from pql.jobs.why import SHOWN, Answer, why
 from pql.notify import Channel, open_channels
 from pql.notify.checking import check_templates
@@ -80,7 +81,7 @@ class App:
     def _tools(self, watch: Callable[[Asked], None] | None = None) -> Iterator[Tools]:
         with self.warehouse(watch) as warehouse:
             yield Tools(
-                project=self.project,
+                project=self.staffed,
                 warehouse=warehouse,
                 store=self.store,
                 channels=self.channels,
@@ -112,7 +113,7 @@ class App:
         return Delivered() if self.project.delivery.mode == "off" else deliver(self._courier(stopping))
 
     def _courier(self, stopping: Callable[[], bool], took: Callable[[Sent], None] = lambda _sent: None) -> Courier:
-        definitions = self.project.definitions
+        definitions = self.staffed.definitions
         return Courier(
             store=self.store,
             channels=self.channels,
@@ -146,7 +147,7 @@ class App:
 
     def why(self, lead: str, rep: str, *, every: bool = False) -> Answer:
         """Why a rep did, or did not, hear of a lead."""
-        return why(self.store, self.project, lead, rep, now=self.clock(), most=EVERY if every else SHOWN)
+        return why(self.store, self.staffed, lead, rep, now=self.clock(), most=EVERY if every else SHOWN)
 
     def sources(self, *, as_of: datetime | None = None) -> Guarded:
         """Whether the relations are as they should be."""
@@ -221,7 +222,7 @@ class App:
             LeadUnknown: No lead is called so.
             NameUnknown: No rep, signal or moment is.
         """
-        now, definitions = self.clock(), self.project.definitions
+        now, definitions = self.clock(), self.staffed.definitions
         topics = [*(one.name for one in definitions.signals), *(one.name for one in definitions.moments)]
         return self.store.mute(
             Mute(
@@ -285,9 +286,14 @@ class App:
 
     # --- reps and routes ---
 
+    @property
+    def staffed(self) -> Project:
+        """The project with the reps that the last run read from `sql/reps.sql`."""
+        return with_reps(self.project, remembered_reps(self.store))
+
     def reps(self) -> Sequence[RepStanding]:
         """How all reps stand now."""
-        return reps_at(self.store, self.project.definitions.routing, self.clock())
+        return reps_at(self.store, self.staffed.definitions.routing, self.clock())
 
     def absent(self, rep: str, *, since: str | None, until: str, by: str) -> tuple[Absence, Rep]:
         """A rep, named by address or name, is away until a day (2026-08-14) in their zone, or an instant.
@@ -297,7 +303,7 @@ class App:
             AbsenceRefused: It is no day, or the end is not ahead.
         """
         now = self.clock()
-        who = known_rep(self.project.definitions.routing, rep)
+        who = known_rep(self.staffed.definitions.routing, rep)
         return away(self.store, who, since=since, until=until, by=by, at=now), who
 
     def back(self, rep: str) -> Rep:
@@ -307,14 +313,14 @@ class App:
             RepUnknown: No rep is meant, or several are.
             AbsenceRefused: They were not away, or by config/routing.yml.
         """
-        routing = self.project.definitions.routing
+        routing = self.staffed.definitions.routing
         who = known_rep(routing, rep)
         back(self.store, routing, who, self.clock())
         return who
 
     def try_route(self, lead: str, *, moment: str = "") -> RouteTested:
         """Where a message about a lead would go now; nothing is sent or remembered."""
-        return try_route(self.store, self.project, self.channels, lead, moment=moment, at=self.clock())
+        return try_route(self.store, self.staffed, self.channels, lead, moment=moment, at=self.clock())
 
 
 def _gone(holder: str) -> bool:

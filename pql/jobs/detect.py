@@ -20,6 +20,7 @@ from pql.jobs.guard import remember as remember_sources
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
 from pql.jobs.rule_change import ByChange, by_change, change_alert, change_since, fallback_route
+from pql.jobs.staff import Listed, listed_reps, remember_reps, with_reps
 from pql.jobs.tell import brief, outbox_records
 from pql.jobs.telling import messages_of, told_of
 from pql.jobs.thought import Thought
@@ -103,6 +104,7 @@ def detect(
         guarded = look_at_sources(tools.project, tools.warehouse, tools.store, as_of=as_of)
         if guarded.stops:
             return _stopped(guarded, as_of=as_of, dry_run=True)
+        tools, _ = _staffed(tools)
         thought = think(tools, as_of=as_of, last=last, guarded=guarded, progress=progress, keep_on=keep_on)
         return report_of(thought, dry_run=True, guarded=guarded)
     run = tools.store.begin_run(JOB, as_of, tools.clock())
@@ -115,6 +117,8 @@ def detect(
             if guarded.stops:
                 tools.store.stop_run(run, "; ".join(guarded.sentences), tools.clock())
                 return _stopped(guarded, as_of=as_of)
+            tools, listed = _staffed(tools)
+            remember_reps(tools.store, listed, tools.clock())
             thought = think(tools, as_of=as_of, last=last, guarded=guarded, progress=progress, keep_on=keep_on)
             progress("Remembering", 0, 1)
             committed = tools.store.commit_run(run, results_of(tools.project.definitions, thought), tools.clock())
@@ -129,6 +133,12 @@ def detect(
 
 def _stopped(guarded: Guarded, *, as_of: datetime, dry_run: bool = False) -> RunReport:
     return RunReport(as_of=as_of, dry_run=dry_run, stopped=True, sources=guarded.sentences, cures=guarded.cures)
+
+
+def _staffed(tools: Tools) -> tuple[Tools, Listed]:
+    """The tools with the reps that the relation lists, and those."""
+    listed = listed_reps(tools.warehouse)
+    return replace(tools, project=with_reps(tools.project, listed)), listed
 
 
 def think(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 from pql.config.settings import Project
 from pql.domain.moments import Urgency
@@ -18,6 +19,7 @@ from pql.store import Store
 from pql.store.records import LeadRecord
 
 FIRED = 1
+NAMED = 3  # of many reps so many are named in an error
 
 
 class RepUnknown(PqlError):
@@ -85,8 +87,16 @@ def known_rep(routing: Routing, text: str) -> Rep:
     found = exact or [rep for rep in routing.reps if wanted and wanted in f"{rep.name} {rep.email}".casefold()]
     if len(found) == 1:
         return found[0]
-    named = ", ".join(f"{rep.name} ({rep.email})" for rep in found or routing.reps)
-    raise RepUnknown(f"'{text}' is {'several' if found else 'none'} of the reps: {named}; give the address")
+    if found:
+        raise RepUnknown(f"'{text}' could be several reps: {_named(found)}; give the address")
+    near = get_close_matches(wanted, [word.casefold() for rep in routing.reps for word in (rep.email, rep.name)], n=3)
+    close = [rep for rep in routing.reps if {rep.email.casefold(), rep.name.casefold()} & {*near}]
+    hint = f"did you mean {_named(close)}?" if close else f"`pql reps` lists them, like {_named(routing.reps)}"
+    raise RepUnknown(f"'{text}' is none of the reps; {hint}")
+
+
+def _named(reps: Sequence[Rep]) -> str:
+    return ", ".join(f"{rep.name} ({rep.email})" for rep in reps[:NAMED])
 
 
 def away(store: Store, rep: Rep, *, since: str | None, until: str, by: str, at: datetime) -> Absence:

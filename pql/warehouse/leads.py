@@ -180,7 +180,7 @@ def reps(source: Source, relations: Relations) -> pd.DataFrame:
     rows = relation.rows()
     known = [name for name in names if relation.has(name)]
     columns = [relation.engine.text(rows.column(name)).label(name) for name in known]
-    frame = source.fetch(sa.select(*columns), relation.file.path).astype("str").reindex(columns=list(names))
+    frame = source.fetch(sa.select(*columns), relation.file.path).reindex(columns=list(names)).astype("str")
     frame["active"] = ~frame["active"].map(fold, na_action="ignore").isin(["false", "0", "no", "f", "n"])
     known_reps = frame.dropna(subset=["email"]).sort_values(["email", "name"], kind="stable")
     filled = known_reps.fillna({"name": "", "team": "", "time_zone": "UTC", "slack_id": ""})

@@ -199,6 +199,32 @@ def test_a_signal_whose_relation_is_gone_is_not_evaluated_and_the_others_are(wor
         app.close()
 
 
+def test_reps_may_stand_in_a_table(world: World) -> None:
+    (world.folder / "sql" / "reps.sql").write_text(
+        "SELECT 'zoe@plotline.test' AS email, 'Zoe Lim' AS name, 'world' AS team, 'Asia/Seoul' AS time_zone"
+    )
+    (world.folder / "config" / "routing.yml").write_text(
+        "owner: false\nroutes: [{route: all, team: world}]\nfallback: zoe@plotline.test\n"
+        "channels: {now: [file], today: [file], digest: [file]}\n"
+        'working_hours: {days: [mon, tue, wed, thu, fri, sat, sun], start: "00:00", end: "00:00"}\n'
+    )
+    (world.folder / "config" / "customers.yml").write_text(
+        (world.folder / "config" / "customers.yml").read_text().replace("mia@plotline.test", "zoe@plotline.test")
+    )
+    app = world.open()
+    try:
+        run_at(world, app, 7)
+        report = run_at(world, app, 0)
+        told = [record for record in report.notifications if record.subject.value in {"qualification", "moment"}]
+        assert told, report.told
+        assert {record.recipient for record in told} == {"zoe@plotline.test"}
+        (zoe,) = app.reps()
+        assert (zoe.rep.name, zoe.rep.time_zone) == ("Zoe Lim", "Asia/Seoul")
+        assert zoe.turns == {"team world": len({record.lead_id for record in told})}
+    finally:
+        app.close()
+
+
 def test_with_delivery_off_all_is_decided_and_nothing_is_sent(made: Path, tmp_path: Path) -> None:
     world = World(Path(shutil.copytree(made, tmp_path / "project")), delivery=None)
     app = world.open()

@@ -179,7 +179,7 @@ class RoutingFile(Shape):
     """Who is told: who has the lead, else its owner, else the next rep of its route, else the fallback."""
 
     reps: Annotated[tuple[RepIn, ...], unique("reps", "email", lambda entry: str(entry.email).casefold())] = Field(
-        default=(), description="The reps; may be left out where sql/reps.sql lists them."
+        default=(), description="The reps; those that sql/reps.sql lists come beside them."
     )
     owner: bool = Field(default=True, description="The account's owner, if one of the reps, goes before turns.")
     routes: Routes = Field(default=(), description="The tree of who gets which leads; the first that matches.")

@@ -12,7 +12,7 @@ _NAMED = re.compile(r"^(?:#|--) (?P<path>(?:signals|sql|config)/\S+)\n")
 def pages() -> list[Path]:
     """The pages whose examples are loaded."""
     kinds = [path for folder in ("measures", "moments") for path in sorted((DOCS / folder).glob("*.md"))]
-    return [*kinds, DOCS / "write-a-signal.md"]
+    return [*kinds, DOCS / "write-a-signal.md", DOCS / "routing.md"]
 
 
 def examples(page: Path) -> Iterator[tuple[str, str]]:
