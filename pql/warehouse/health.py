@@ -63,7 +63,7 @@ def _snapshot(source: Source, relation: Relation, expectation: Expectation, as_o
     came: Expr = sa.cast(sa.null(), sa.BigInteger) if by is None else engine.micros(rows.column(by))
     created = engine.micros(rows.column("created_at")) if relation.has("created_at") else None
     there = sa.true() if created is None else sa.or_(created.is_(None), created < to_micros(as_of))
-    columns = _columns(relation)
+    columns = _columns(relation, expectation)
     # A row may be told of again after the instant that is asked about; it is not newer than that.
     inner = sa.select(came.label("came"), *_empties(rows, columns)).where(there).subquery()
     select = sa.select(sa.func.count().label("row_count"), sa.func.max(inner.c.came).label("came"), *_sums(inner))
@@ -97,7 +97,7 @@ def _happening(
     found = _by_day(source, relation, expectation, calendar, start=calendar.start_of(first), as_of=as_of)
     days = {int(str(one)): int(rows) for one, rows in before["row_count"].items() if rows}
     days |= {int(str(one)): int(rows) for one, rows in found["row_count"].items()}
-    recent, columns = found[found.index >= day], _columns(relation)
+    recent, columns = found[found.index >= day], _columns(relation, expectation)
     sampled = int(recent["row_count"].sum())
     return Observation(
         relation=relation.name,
@@ -127,7 +127,7 @@ def _by_day(
         sa.select(
             engine.micros(occurred).label("at_micros"),
             engine.micros(came).label("came"),
-            *_empties(rows, _columns(relation)),
+            *_empties(rows, _columns(relation, expectation)),
         )
         .where(*engine.within(occurred, start, as_of))
         .subquery()
@@ -144,7 +144,10 @@ def _by_day(
     return frame.set_index(frame["day"].astype(int)).drop(columns="day").sort_index()
 
 
-def _columns(relation: Relation) -> Sequence[str]:
+def _columns(relation: Relation, expectation: Expectation) -> Sequence[str]:
+    """The columns whose empty values are counted; none where any share is well."""
+    if expectation.nulls >= 1:
+        return []
     return [name for name, kind in relation.kinds.items() if kind not in _DOCUMENTS][:MOST_COLUMNS]
 
 
