@@ -98,14 +98,24 @@ def deliver(courier: Courier, *, only: Collection[str] | None = None, but: Colle
     """
     done = Delivered(expired=courier.store.expire(courier.clock()) if only is None else 0)
     courier.fallbacks.begin(courier.clock())
+    # What goes another way instead, and what the operator is told, may be for a channel that was done before.
+    while _pass(courier, only, but, done) and not courier.stopping():
+        pass
+    return done
+
+
+def _pass(courier: Courier, only: Collection[str] | None, but: Collection[str], done: Delivered) -> bool:
+    """All channels once, side by side; whether there was anything to do."""
+    passed = Delivered()
     names = sorted({*(courier.channels if only is None else only)} - {*but})
     lanes = [_Lane(courier, only=(name,), but=()) for name in names]
     if only is None:
         lanes.append(_Lane(courier, only=None, but=(*courier.channels, *but)))
     with ThreadPoolExecutor(len(lanes) or 1, thread_name_prefix="pql-lane") as pool:
         for running in [pool.submit(lane.run) for lane in lanes]:
-            done.add(running.result())
-    return done
+            passed.add(running.result())
+    done.add(passed)
+    return bool(passed.sent or passed.failed or passed.retried)
 
 
 class _Lane:
