@@ -24,6 +24,7 @@ from pql.jobs.staff import Listed, listed_reps, remember_reps, with_reps
 from pql.jobs.tell import brief, outbox_records
 from pql.jobs.telling import messages_of, told_of
 from pql.jobs.thought import Thought
+from pql.jobs.trace import trace
 from pql.jobs.waiting import not_waiting, waiting_cases
 from pql.notify import Channel
 from pql.store import Store
@@ -121,7 +122,8 @@ def detect(
             remember_reps(tools.store, listed, tools.clock())
             thought = think(tools, as_of=as_of, last=last, guarded=guarded, progress=progress, keep_on=keep_on)
             progress("Remembering", 0, 1)
-            committed = tools.store.commit_run(run, results_of(tools.project.definitions, thought), tools.clock())
+            results = results_of(tools.project.definitions, thought)
+            committed = tools.store.commit_run(run, results, tools.clock())
             progress("Remembering", 1, 1)
     except BaseException as exc:
         words = str(exc) if isinstance(exc, PqlError) else f"{type(exc).__name__}: {exc}"
@@ -139,6 +141,8 @@ def _staffed(tools: Tools) -> tuple[Tools, Listed]:
     """The tools with the reps that the relation lists, and those."""
     listed = listed_reps(tools.warehouse)
     return replace(tools, project=with_reps(tools.project, listed)), listed
+    trace(run, results, committed)
+    return report_of(thought, dry_run=False, committed=committed)
 
 
 def think(

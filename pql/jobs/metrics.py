@@ -84,7 +84,7 @@ class Metrics(Collector):
 
     @contextmanager
     def served(self, settings: MetricsSettings) -> Iterator[int]:
-        """Answer over HTTP while the block runs; the port. Where it cannot listen, that is logged, and all else runs."""
+        """Answer over HTTP while the block runs; the port, or 0 where it cannot listen, which is logged."""
         server = self._opened(settings) if settings.host else None
         if server is None:
             yield 0

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from pql.app import utc_now
 from pql.config.settings import StateSettings
 from pql.store import Store, migrate, open_store
 from pql.store.tables import deliveries, outbox
@@ -169,7 +170,7 @@ def scene(folder: Path, url: str) -> Iterator[Scene]:
         stack.callback(store.close)
         slack = stack.enter_context(slack_server())
         slack.conversations = {f"C{number:04}": Conversation(f"C{number:04}") for number in range(PLACES)}
-        slack.time = time.time
+        slack.time = lambda: utc_now().timestamp()
         mail = stack.enter_context(mail_server("starttls", authority.server_context(), auth=True))
         nursery = Nursery()
         stack.callback(nursery.close)
@@ -304,7 +305,7 @@ def points(at: Scene, *, statements: bool = False, step: int = 1) -> tuple[int, 
         How many notifications there were, two for each kill; and what came of them.
     """
     wrong, begun, number = 0, time.monotonic(), 0
-    at.slack.time = lambda: time.time() + wrong
+    at.slack.time = lambda: utc_now().timestamp() + wrong
     at.mail.nobody = frozenset({GONE})
     killed = True
     while killed:

@@ -251,8 +251,8 @@ def main() -> None:
         if child == 0:
             try:
                 work(Order(**{each.name: given[each.name] for each in fields(Order)}))
-            except BaseException as exc:
-                logging.getLogger("pql").exception("ended: %s", exc)
+            except BaseException:
+                logging.getLogger("pql").exception("The process ended")
                 os._exit(1)
             os._exit(0)
         print(child, flush=True)

@@ -37,11 +37,9 @@ def shown(metrics: Metrics) -> dict[str, float]:
     """Every sample as Prometheus reads it, like `pql_runs_total{job=run,result=done}`."""
     with metrics.served(ANY_PORT) as port:
         families = text_string_to_metric_families(asked(port, "/metrics"))
-        return {
-            f"{sample.name}{{{','.join(f'{key}={value}' for key, value in sorted(sample.labels.items()))}}}": sample.value
-            for family in families
-            for sample in family.samples
-        }
+        samples = [sample for family in families for sample in family.samples]
+    labels = [",".join(f"{key}={value}" for key, value in sorted(sample.labels.items())) for sample in samples]
+    return {f"{sample.name}{{{label}}}": sample.value for sample, label in zip(samples, labels, strict=True)}
 
 
 def of(store: Store, fence: Fence | None = None) -> Metrics:
