@@ -15,6 +15,9 @@ class Subject(StrEnum):
     USAGE_DROP = "usage_drop"
     BASELINE = "baseline"
     OPERATOR = "operator"
+    DIGEST = "digest"
+    WEEKLY = "weekly"
+    REMINDER = "reminder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,34 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a list: "Acme Corp (A1): new since yesterday".
+
+    Args:
+        name: The lead's, or what else the line is about.
+        url: Where the name leads; "" for nowhere.
+    """
+
+    name: str
+    grade: str = ""
+    words: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A titled list of a digest.
+
+    Args:
+        more: How many lines were left out.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A whole message: who, why now, with which numbers, whom to talk to, what would help, links.
 
@@ -63,6 +94,7 @@ class Alert:
         decided: Why this message was sent, to this rep, now.
         rows: For summaries: lines of (lead name, grade, words).
         facts: Further labelled facts, shown as a small table.
+        sections: For digests: titled lists, in order.
     """
 
     subject: Subject
@@ -87,6 +119,7 @@ class Alert:
     decided: str = ""
     rows: tuple[tuple[str, str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,40 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminders:
+    """What happens to a qualification that a rep was told of and that nobody took. All durations are working time.
+
+    Args:
+        after: The first reminder comes so long after the message.
+        again: Each further one comes so long after the one before.
+        most: The most reminders; 0 for none.
+        escalate_after: The fallback hears of it so long after the last reminder, or after the message where there
+            are none; None: never.
+    """
+
+    after: Duration = Duration(8 * 3600)
+    again: Duration = Duration(16 * 3600)
+    most: int = 2
+    escalate_after: Duration | None = Duration(8 * 3600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weekly:
+    """When and to whom the team's week is summed up, in the project's time zone.
+
+    Args:
+        day: Monday 0 to Sunday 6.
+        slack_channel: The team's channel; "" for none.
+        emails: Whom it goes to by email; with neither, the fallback rep gets it.
+    """
+
+    day: int = 0
+    at: time = time(8)
+    slack_channel: str = ""
+    emails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """Who is told: who has the lead, else its owner, else the next of its branch of the tree, else the fallback.
 
@@ -188,6 +222,8 @@ class Routing:
         owner: The account's owner goes before turns, where no branch says otherwise.
         working: The project's working time, for those who are told and are none of the reps.
         max_per_rep_a_day, max_urgent_per_rep_a_day: The budgets; what is urgent now has its own.
+        reminders: None: nobody is reminded.
+        weekly: None: the week is not summed up.
     """
 
     reps: tuple[Rep, ...]
@@ -197,6 +233,8 @@ class Routing:
     owner: bool = True
     max_per_rep_a_day: int = 10
     max_urgent_per_rep_a_day: int = 5
+    reminders: Reminders | None = None
+    weekly: Weekly | None = None
     working: WorkingTime = ALWAYS
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pandas as pd
 
 from pql.domain.definitions import Definitions
+from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.qualification import Closing
 from pql.domain.used import used_attributes
 from pql.jobs.evidence import evidence_of
@@ -49,6 +50,8 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         else {},
         counts=counts_of(thought),
         settings=thought.ruled.settings,
+        },
+        counts={**counts_of(thought), **firing_of(thought.evaluation)},
     )
 
 
@@ -64,6 +67,17 @@ def counts_of(thought: Thought) -> dict[str, int | float | str]:
         "conversions": len(thought.followed.fresh),
         "notifications": sum(len(records) for records in thought.messages.records.values()),
     }
+
+
+def firing_of(evaluation: Evaluation) -> dict[str, int]:
+    """For how many eligible leads each signal fired (`fired:<name>`), and was not evaluated (`unknown:<name>`)."""
+    eligible = evaluation.scores["eligible"].to_numpy(dtype=bool)
+    counts: dict[str, int] = {}
+    for name, outcomes in evaluation.verdicts.outcomes.items():
+        found = outcomes.to_numpy()[eligible]
+        counts[f"fired:{name}"] = int((found == Outcome.FIRED).sum())
+        counts[f"unknown:{name}"] = int((found == Outcome.NOT_EVALUATED).sum())
+    return counts
 
 
 def _with_validity(definitions: Definitions, leads: pd.DataFrame) -> pd.DataFrame:

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import TypeAlias
 
 from pql.config.settings import Notifiers
+from pql.domain.messages import Alert
 from pql.notify import email, file, slack, webhook
 from pql.notify.channel import Channel
+from pql.notify.email.render import render_email
 from pql.notify.retry import Pacing, next_attempt
+from pql.notify.templates import Templates
 
-__all__ = ["CHANNELS", "Channel", "Pacing", "next_attempt", "open_channels"]
+__all__ = ["CHANNELS", "Channel", "Pacing", "as_text", "next_attempt", "open_channels"]
 
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -33,3 +36,13 @@ def open_channels(notifiers: Notifiers, clock: Clock | None = None) -> Mapping[s
     """
     opened = {name: open_channel(notifiers, clock) for name, open_channel in CHANNELS.items()}
     return {name: channel for name, channel in opened.items() if channel is not None}
+
+
+def as_text(notifiers: Notifiers, alert: Alert) -> str:
+    """An alert as the text of its email, subject first: to be looked at, whatever channels are set up.
+
+    Raises:
+        TemplateError: A template cannot be used.
+    """
+    payload = render_email(Templates("email", notifiers.templates.get("email", {})), alert)
+    return f"Subject: {payload['subject']}\n\n{payload['text']}"

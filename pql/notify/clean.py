@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from pql.domain.messages import Alert, Link, Person, Reason
+from pql.domain.messages import Alert, Line, Link, Person, Reason, Section
 
 NAME, LINE, TEXT, URL = 200, 600, 2500, 2000  # the most characters of each kind
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -99,6 +99,7 @@ def clean(alert: Alert) -> Alert:
         decided=one_line(alert.decided),
         rows=tuple((one_line(lead, NAME), one_line(grade, NAME), one_line(words)) for lead, grade, words in alert.rows),
         facts=tuple((one_line(label, NAME), one_line(value)) for label, value in alert.facts),
+        sections=tuple(_section(section) for section in alert.sections),
     )
 
 
@@ -125,6 +126,19 @@ def _person(person: Person) -> Person:
         role=one_line(person.role, NAME),
         why=one_line(person.why),
     )
+
+
+def _section(section: Section) -> Section:
+    lines = tuple(
+        Line(
+            name=one_line(line.name, NAME) or "(no name)",
+            grade=one_line(line.grade, NAME),
+            words=one_line(line.words),
+            url=safe_url(line.url),
+        )
+        for line in section.lines
+    )
+    return Section(title=one_line(section.title, NAME), lines=lines, more=section.more)
 
 
 def _link(link: Link) -> Link:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from pql.domain.messages import Alert, Link, Person, Reason, Subject
+from pql.domain.messages import Alert, Line, Link, Person, Reason, Section, Subject
 
 _AS_OF = datetime(2026, 1, 31, 13, 5, tzinfo=UTC)
 _LINKS = (
@@ -180,4 +180,147 @@ OPERATOR = Alert(
 
 SAMPLES: Mapping[Subject, Alert] = MappingProxyType(
     {alert.subject: alert for alert in (QUALIFICATION, MOMENT, CHECK_IN, USAGE_DROP, BASELINE, OPERATOR)}
+_ADMIN = "https://admin.plotline.test/accounts/{}"
+DIGEST = Alert(
+    subject=Subject.DIGEST,
+    lead_id="",
+    lead_name="",
+    title="Your leads, Sat 31 Jan: 2 new, 2 still open, 1 check-in",
+    why_now="Open by grade: 2 A1, 1 A2, 1 B1. Since yesterday: 1 grade moved, 1 lead closed, 1 moment. Snoozed: 1.",
+    as_of=_AS_OF,
+    time_zone="Europe/Berlin",
+    recipient_name="Mia Berg",
+    urgency="digest",
+    decided="Sent to Mia Berg every working day at 08:00.",
+    sections=(
+        Section(
+            title="New since yesterday (2)",
+            lines=(
+                Line(
+                    name="Acme Corp",
+                    grade="A1",
+                    words="not claimed, open since 09:15; Uses most of the product, The team grows",
+                    url=_ADMIN.format("acc_1042"),
+                ),
+                Line(
+                    name="株式会社さくら",
+                    grade="A2",
+                    words="not claimed, open since yesterday; The team grows",
+                    url=_ADMIN.format("acc_0877"),
+                ),
+            ),
+        ),
+        Section(
+            title="Still open (2)",
+            lines=(
+                Line(
+                    name="Müller & Söhne KG",
+                    grade="A2 → A1",
+                    words="yours since Thursday; Asked for a demo",
+                    url=_ADMIN.format("acc_0410"),
+                ),
+                Line(
+                    name="Lumen Labs",
+                    grade="B1",
+                    words="not claimed, open since 12 Jan; Near a limit of the plan",
+                    url=_ADMIN.format("acc_0093"),
+                ),
+            ),
+        ),
+        Section(
+            title="Check-ins due (1)",
+            lines=(Line(name="Nordlicht GmbH", words="a customer for 30 days: What did they want to reach with us?"),),
+        ),
+        Section(
+            title="Happened since yesterday (1)",
+            lines=(Line(name="Lumen Labs", grade="B1", words="Invited a burst of users: Fri 30 Jan, 16:40"),),
+        ),
+        Section(
+            title="Closed since yesterday (1)",
+            lines=(Line(name="Halden & Sons", grade="B1", words="now a customer, 12 days after they qualified"),),
+        ),
+        Section(
+            title="Not sent to you, and why (9)",
+            lines=(Line(name="شركة النور", words="it qualified: the rep has had today's messages"),),
+            more=8,
+        ),
+    ),
+)
+WEEKLY = Alert(
+    subject=Subject.WEEKLY,
+    lead_id="",
+    lead_name="",
+    title="The week at Plotline: 14 new PQLs, 2 conversions",
+    why_now="What happened from 24 Jan to 31 Jan.",
+    as_of=_AS_OF,
+    time_zone="Europe/Berlin",
+    urgency="digest",
+    facts=(
+        ("Leads", "4,200"),
+        ("Eligible", "3,105"),
+        ("Newly qualified", "14 (9 before that)"),
+        ("Claimed", "11"),
+        ("Accepted", "7"),
+        ("Rejected", "2"),
+        ("Converted", "2"),
+        ("Median lead time", "12 days"),
+    ),
+    decided="Sent once a week.",
+    sections=(
+        Section(
+            title="Won (1)",
+            lines=(
+                Line(
+                    name="Halden & Sons",
+                    grade="B1",
+                    words="a customer, 12 days after they qualified; with Mia Berg",
+                    url=_ADMIN.format("acc_0311"),
+                ),
+            ),
+        ),
+        Section(
+            title="Newly qualified (14)",
+            lines=(
+                Line(
+                    name="Acme Corp",
+                    grade="A1",
+                    words="told Mia Berg; Uses most of the product, The team grows",
+                    url=_ADMIN.format("acc_1042"),
+                ),
+            ),
+            more=13,
+        ),
+        Section(title="Rose most", lines=(Line(name="Acme Corp", grade="A1", words="31 → 78 points (+47)"),)),
+        Section(title="Fell most", lines=(Line(name="Lumen Labs", grade="C2", words="64 → 30 points (-34)"),)),
+        Section(
+            title="Definitions that misfire (1)",
+            lines=(Line(name="Looked at pricing", words="fires for 61% of eligible leads: it tells nobody apart"),),
+        ),
+    ),
+)
+REMINDER = Alert(
+    subject=Subject.REMINDER,
+    lead_id="acc_1042",
+    lead_name="Acme Corp",
+    title="Acme Corp still waits for you",
+    why_now="You were told on Fri 30 Jan, 09:15, and nobody has claimed it since.",
+    as_of=_AS_OF,
+    time_zone="Europe/Berlin",
+    recipient_name="Mia Berg",
+    domain="acme.test",
+    plan="Team trial",
+    stage="trial",
+    grade="A1",
+    tier="hot",
+    reasons=_REASONS[:2],
+    play="Claim it, snooze it or reject it, and this stops: pql claim acc_1042 --by mia@plotline.test",
+    links=_LINKS[:1],
+    decided="Reminder 1 of at most 2 to Mia Berg.",
+)
+
+SAMPLES: Mapping[Subject, Alert] = MappingProxyType(
+    {
+        alert.subject: alert
+        for alert in (QUALIFICATION, MOMENT, CHECK_IN, USAGE_DROP, BASELINE, DIGEST, WEEKLY, REMINDER)
+    }
 )

@@ -166,6 +166,12 @@ def read(connection: sa.Connection, lead_id: str) -> list[Episode]:
     return [_episode(row) for row in connection.execute(query)]
 
 
+def where(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Episode]:
+    """The episodes that meet all conditions, the newest first."""
+    newest = sa.select(qualifications).where(*conditions).order_by(qualifications.c.opened_at.desc())
+    return [_episode(row) for row in connection.execute(newest.order_by(qualifications.c.lead_id))]
+
+
 def _episode(row: sa.Row[*tuple[Any, ...]]) -> Episode:
     return Episode(
         id=row.id,

@@ -99,10 +99,11 @@ def read_decisions(
         query = query.where(decisions.c.outcome == outcome)
     if since is not None:
         query = query.where(decisions.c.last_at >= to_micros(since))
-    return [_decision(row) for row in connection.execute(query)]
+    return [decision_of(row) for row in connection.execute(query)]
 
 
-def _decision(row: sa.Row[*tuple[Any, ...]]) -> StoredDecision:
+def decision_of(row: sa.Row[*tuple[Any, ...]]) -> StoredDecision:
+    """A row of `decisions`."""
     return StoredDecision(
         lead_id=row.lead_id,
         subject=row.subject,

@@ -437,6 +437,40 @@ class LeadRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeadFacts:
+    """A lead as the last run left it, without verdicts and parts of its fit: what a line about it needs."""
+
+    lead_id: str
+    name: str
+    domain: str
+    stage: str
+    plan: str
+    owner_email: str
+    success_owner_email: str
+    attributes: Mapping[str, object]
+    eligible: bool
+    fit_grade: str
+    behaviour: float
+    band: int
+    grade: str
+    tier: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """Where a message went. `at`: when it was sent; before that, when it was written."""
+
+    step_key: str
+    recipient: str
+    channel: str
+    address: str
+    delivery_id: str
+    status: OutboxStatus
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRecord:
     """One step of a lead's history.
 

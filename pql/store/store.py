@@ -36,6 +36,7 @@ from pql.store import (
     turns,
     validity,
 )
+from pql.store.digests import DigestReads
 from pql.store.engine import Database
 from pql.store.figures import Figures
 from pql.store.records import (
@@ -67,6 +68,7 @@ from pql.store.records import (
     ThreadRoot,
 )
 from pql.store.values import clean, micros
+from pql.store.weeks import WeekReads
 
 RUN_LEASE = Duration(120)  # a run that gave no sign of life for so long has died
 COOLDOWN = Duration.of_days(30)
@@ -86,6 +88,16 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._fence: Callable[[], Fence | None] = _unfenced
+
+    @property
+    def digests(self) -> DigestReads:
+        """What digests, reminders and the weekly summary read."""
+        return DigestReads(self._database)
+
+    @property
+    def weeks(self) -> WeekReads:
+        """What the weekly summary reads beside them."""
+        return WeekReads(self._database)
 
     def close(self) -> None:
         """Give up all connections."""

@@ -23,9 +23,9 @@ from pql.config.shapes.base import (
     wrong,
 )
 from pql.config.shapes.measures import MeasureIn
-from pql.config.shapes.routing import Routes
+from pql.config.shapes.routing import Routes, SlackChannel
 from pql.domain.durations import Duration
-from pql.domain.rules import Absence, Channel, CheckIn, Customers, Rep, Routing, Stages
+from pql.domain.rules import Absence, Channel, CheckIn, Customers, Reminders, Rep, Routing, Stages, Weekly
 from pql.domain.working_time import WorkingTime, midnight
 
 
@@ -175,6 +175,43 @@ class ChannelsIn(Shape):
     digest: tuple[Channel, ...] = Field(default=(), description="For the daily summary.")
 
 
+class RemindersIn(Shape):
+    """What happens to a qualification that nobody took; all durations are working time of the rep."""
+
+    after: Annotated[Duration, positive("the wait for a reminder")] = Field(
+        default=Duration(8 * 3600), description="The rep is reminded so long after the message."
+    )
+    again: Annotated[Duration, positive("the wait for a further reminder")] = Field(
+        default=Duration(16 * 3600), description="And so long after each reminder."
+    )
+    most: Annotated[int, Field(ge=0, le=5)] = Field(default=2, description="The most reminders; 0 for none.")
+    escalate_after: Duration | None = Field(
+        default=Duration(8 * 3600),
+        description="The fallback is told so long after the last reminder, once; null for never.",
+    )
+
+    def build(self) -> Reminders:
+        """The domain's value."""
+        return Reminders(after=self.after, again=self.again, most=self.most, escalate_after=self.escalate_after)
+
+
+class WeeklyIn(Shape):
+    """When and to whom the team's week is summed up."""
+
+    day: Day = Field(default=Day.MON, description="The day of the week.")
+    at: Clock = Field(default="08:00", description="The time of day, in the project's time zone.")
+    slack_channel: SlackChannel = Field(default="", description="The team's Slack channel.")
+    emails: tuple[Email, ...] = Field(
+        default=(), description="Who gets it by email; with neither, it goes to the fallback rep."
+    )
+
+    def build(self) -> Weekly:
+        """The domain's value."""
+        return Weekly(
+            day=[*Day].index(self.day), at=clock_time(self.at), slack_channel=self.slack_channel, emails=self.emails
+        )
+
+
 class RoutingFile(Shape):
     """Who is told: who has the lead, else its owner, else the next rep of its route, else the fallback."""
 
@@ -194,6 +231,12 @@ class RoutingFile(Shape):
     max_urgent_per_rep_a_day: Annotated[int, Field(ge=1)] = Field(
         default=5, description="The same for moments that are urgent `now`; what is over goes to the digest."
     )
+    reminders: RemindersIn | None = Field(
+        default=None, description="Reminders of leads that nobody took; left out: nobody is reminded."
+    )
+    weekly: WeeklyIn | None = Field(
+        default=None, description="The weekly summary for the team; left out: there is none."
+    )
 
     def build(self) -> Routing:
         """The domain's value."""
@@ -206,6 +249,8 @@ class RoutingFile(Shape):
             channels={"now": self.channels.now, "today": self.channels.today, "digest": self.channels.digest},
             max_per_rep_a_day=self.max_per_rep_a_day,
             max_urgent_per_rep_a_day=self.max_urgent_per_rep_a_day,
+            reminders=self.reminders.build() if self.reminders else None,
+            weekly=self.weekly.build() if self.weekly else None,
             working=working,
         )
 

@@ -165,10 +165,15 @@ class SchedulesIn(Shape):
 
     run: Schedule = Field(default="15 minutes", description="Measure, score, decide.")
     deliver: Schedule = Field(default="2 seconds", description="Send what waits in the outbox.")
+    deliver: Schedule = Field(default="10 seconds", description="Send what waits in the outbox.")
+    digest: Schedule = Field(
+        default="5 minutes", description="Look for digests that are due; each is still written once."
+    )
+    remind: Schedule = Field(default="5 minutes", description="Look for leads that nobody took.")
 
     def build(self) -> Schedules:
         """The domain's value."""
-        return Schedules(run=self.run, deliver=self.deliver)
+        return Schedules(run=self.run, deliver=self.deliver, digest=self.digest, remind=self.remind)
 
 
 def _listen(text: str) -> str:

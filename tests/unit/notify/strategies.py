@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from pql.domain.messages import Alert, Link, Person, Reason, Subject
+from pql.domain.messages import Alert, Line, Link, Person, Reason, Section, Subject
 
 NASTY = (
     "",
@@ -55,6 +55,10 @@ def several(items: st.SearchStrategy[object], most: int) -> st.SearchStrategy[tu
     return st.lists(items, max_size=most).map(tuple)
 
 
+lines = st.builds(Line, name=texts, grade=texts, words=texts, url=urls)
+sections = st.builds(Section, title=texts, lines=several(lines, 20), more=st.integers(0, 9))
+
+
 alerts = st.builds(
     Alert,
     subject=st.sampled_from(Subject),
@@ -78,4 +82,5 @@ alerts = st.builds(
     decided=texts,
     rows=several(st.tuples(texts, texts, texts), 30),
     facts=several(st.tuples(texts, texts), 12),
+    sections=several(sections, 10),
 )

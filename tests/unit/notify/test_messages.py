@@ -73,6 +73,9 @@ def test_every_channel_tells_all_that_matters(subject: Subject) -> None:
     wanted += [part for person in alert.people for part in (person.name, person.email, person.role, person.why)]
     wanted += [part for link in alert.links for part in (link.label, link.url)]
     wanted += [part for fact in alert.facts for part in fact] + [part for row in alert.rows for part in row]
+    lines = [line for section in alert.sections for line in section.lines]
+    wanted += [part for line in lines for part in (line.name, line.grade, line.words, line.url)]
+    wanted += [f"and {section.more} more" for section in alert.sections if section.more]
     for text in (blocks_text(slack(alert)), payload["text"]):
         assert [part for part in wanted if part not in text] == []
 
