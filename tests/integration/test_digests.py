@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 
 from pql.config.settings import DeliverySettings, Project, StateSettings
 from pql.domain.calendar import to_micros
+from pql.domain.decisions import Why
 from pql.domain.digests import digest_key, due_day
-from pql.domain.messages import Subject
+from pql.domain.messages import Alert, Rendered, Subject
 from pql.domain.rules import Rep, Weekly
 from pql.domain.working_time import EVERY_DAY, WorkingTime
 from pql.errors import ConfigError, PqlError, RunConflict
 from pql.jobs.deliver import Courier, deliver
-from pql.jobs.digest import Digested, digest, known_rep, preview
+from pql.jobs.digest import Digested, digest, preview
 from pql.jobs.summaries import Desk
 from pql.store import Store, migrate, open_store
 from pql.store.records import CheckInRecord, EpisodeClosed, OccurrenceRecord, RunResults, StoredDecision
@@ -65,8 +67,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def told(store: Store, lead_id: str = "a", to: str = MIA, when: datetime = MONDAY - 4 * DAY, **lead: object) -> None:
     """A lead that qualified and that a rep was told of; those that were there stay as they are."""
-    there = store.leads_table()[["name", "grade", "behaviour"]].to_dict("index")
-    leads = {**there, lead_id: {"name": lead_id.title(), "grade": "A1", **lead}}
+    there: Any = store.leads_table()[["name", "grade", "behaviour"]].to_dict("index")
+    leads: dict[str, Any] = {**there, lead_id: {"name": lead_id.title(), "grade": "A1", **lead}}
     commit(
         store,
         when,
@@ -174,7 +176,7 @@ def test_a_run_that_dies_in_the_middle_writes_nothing_and_the_next_one_all(proje
     desk = desk_of(project, store, [MIAS], channels=["email"])
 
     class Broken(PlainChannel):
-        def render(self, alert: object) -> object:  # type: ignore[override]
+        def render(self, alert: Alert) -> Rendered:
             raise ConfigError("the template broke")
 
     with pytest.raises(ConfigError):
@@ -354,7 +356,7 @@ def test_a_rep_chooses_the_channel(project: Project, store: Store) -> None:
 
 def test_no_channel_at_all_is_an_error_with_its_cure(project: Project, store: Store) -> None:
     told(store)
-    with pytest.raises(ConfigError, match=r"No channel for mia@plotline\.test is set up"):
+    with pytest.raises(ConfigError, match="No channel for what is 'digest' is set up"):
         run(desk_of(project, store, [MIAS], channels=[]), MORNING)
 
 
@@ -371,10 +373,10 @@ def test_it_tells_what_is_open_what_changed_and_what_was_kept_back(project: Proj
     told(store, "theirs", YUKI, when=since + HOUR)
     store.record_outcome("mine", "claim", MIA, since + HOUR)
     now = MONDAY
-    everything = {"old": {"name": "Old", "grade": "A2", "behaviour": 80}}
+    everything: dict[str, Any] = {"old": {"name": "Old", "grade": "A2", "behaviour": 80}}
     everything |= {name: {"name": name.title(), "grade": "A1"} for name in ("mine", "gone", "theirs", "new", "kept")}
     everything["customer"] = {"name": "Customer", "success_owner_email": MIA, "stage": "customer"}
-    kept = {"at": now, "outcome": "withheld"}
+    kept: dict[str, Any] = {"at": now, "outcome": "withheld"}
     commit(
         store,
         now,
@@ -409,7 +411,7 @@ def test_it_tells_what_is_open_what_changed_and_what_was_kept_back(project: Proj
         f"Customer : a customer for {check_in.after}: {check_in.ask}",
         f"Old A2: {moment.title}: Mon 2 Mar, 00:00 (3 times)",
         "Gone A1: over: it fell below the bar",
-        "Kept : it qualified: the rep has had today's messages: decided anew tomorrow; due Tue 3 Mar, 00:00",
+        f"Kept : it qualified: {Why.OVER_BUDGET.value}; due Tue 3 Mar, 00:00",
     ]
 
 
@@ -451,11 +453,6 @@ def test_a_preview_shows_and_keeps_nothing(project: Project, store: Store) -> No
     assert store.runs(job="digest") == []
 
 
-def test_a_preview_of_a_stranger_names_who_is_known(project: Project, store: Store) -> None:
-    with pytest.raises(ConfigError, match=r"known: mia@plotline\.test"):
-        known_rep(desk_of(project, store, [MIAS]), "eve@plotline.test")
-
-
 # The team's week.
 
 TEAM = Weekly(day=0, at=time(9), slack_channel="#team", emails=("lead@plotline.test",))
@@ -484,14 +481,20 @@ def test_with_no_reader_the_fallback_gets_the_week(project: Project, store: Stor
 def test_the_week_tells_the_funnel_the_wins_the_movers_and_what_misfires(project: Project, store: Store) -> None:
     before = MONDAY - 6 * DAY
     told(store, "won", when=before - 4 * DAY, behaviour=70)
-    both = {"won": {"name": "Won", "grade": "A1", "behaviour": 70}, "up": {"name": "Up", "behaviour": 20}}
+    both: dict[str, Any] = {
+        "won": {"name": "Won", "grade": "A1", "behaviour": 70},
+        "up": {"name": "Up", "behaviour": 20},
+    }
     commit(store, before - 2 * DAY, evaluation=evaluation(both, before - 2 * DAY))
     told(store, "up", when=before, behaviour=20)
     store.record_outcome("won", "claim", MIA, before + HOUR)
     store.record_outcome("won", "accept", MIA, before + HOUR)
     signal = project.definitions.signals[0]
     now = MONDAY - DAY
-    leads = {"won": {"name": "Won", "stage": "customer"}, "up": {"name": "Up", "behaviour": 90, "grade": "A1"}}
+    leads: dict[str, Any] = {
+        "won": {"name": "Won", "stage": "customer"},
+        "up": {"name": "Up", "behaviour": 90, "grade": "A1"},
+    }
     closed = EpisodeClosed(lead_id="won", status="converted", closed_at=now, reason="pays", converted_at=now)
     run_ = store.begin_run("run", now, now)
     store.commit_run(

@@ -196,8 +196,10 @@ def _change(**lead: object) -> Act:
     return lambda store, now: commit(store, now, evaluation=evaluation({"a": lead}, now), shown=["open_deal"])
 
 
-def _mute(**of: str) -> Act:
-    return lambda store, now: store.mute(Mute(by=MIA, reason="", at=now, until=now + 90 * DAY, **of))
+def _mute(lead_id: str = "", recipient: str = "") -> Act:
+    return lambda store, now: store.mute(
+        Mute(by=MIA, reason="", at=now, until=now + 90 * DAY, lead_id=lead_id, recipient=recipient)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What digests, reminders and the weekly summary read, on SQLite and on PostgreSQL."""
 
 from datetime import timedelta
+from typing import Any, Literal
 
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
@@ -13,9 +14,9 @@ DAY = timedelta(days=1)
 LEASE = Duration(60)
 
 
-def digest(step: str, at_: timedelta = timedelta(), **values: object) -> dict[str, object]:
+def digest(step: str, at_: timedelta = timedelta(), **values: Any) -> dict[str, Any]:
     """A digest that was decided on and filed."""
-    given = {"subject": Subject.DIGEST, "lead_id": "", **values}
+    given: dict[str, Any] = {"subject": Subject.DIGEST, "lead_id": "", **values}
     until = T0 + at_ + DAY
     return {
         "decisions": [decision(step, at=T0 + at_, **given)],
@@ -139,8 +140,9 @@ def test_the_week_counts_each_episode_once_by_the_last_word_on_it(store: Store) 
         opened=[opened("a", evidence=evidence), opened("b", evidence=evidence)],
         decisions=[decision("m", "a", subject=Subject.MOMENT, topic="paywall")],
     )
-    for kind in ("claim", "accept"):
-        store.record_outcome("a", kind, MIA, T0 + HOUR)  # type: ignore[arg-type]
+    kinds: tuple[Literal["claim", "accept"], ...] = ("claim", "accept")
+    for kind in kinds:
+        store.record_outcome("a", kind, MIA, T0 + HOUR)
     store.record_outcome("a", "reject", MIA, T0 + 2 * HOUR, "no budget")
     store.record_outcome("b", "accept", TOM, T0 + HOUR)
     weeks = store.weeks

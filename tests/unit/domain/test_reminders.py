@@ -92,6 +92,6 @@ def test_however_often_it_is_asked_it_reminds_and_escalates_no_more_than_the_rul
     assert actions.count(Action.ESCALATE) <= (rule.escalate_after is not None)
     assert Action.ESCALATE not in actions[:-1]
     spoken = [FRIDAY, *(instant for action, instant in done if action is Action.REMIND)]
-    least = [rule.after, *[rule.again] * rule.most]
-    for (before, after), wait in zip(pairwise(spoken), least, strict=False):
-        assert working.opened_between(before, after) >= timedelta(seconds=wait.seconds)
+    least = [timedelta(seconds=one.seconds) for one in (rule.after, *[rule.again] * rule.most)]
+    for (before, after), shortest in zip(pairwise(spoken), least, strict=False):
+        assert working.opened_between(before, after) >= shortest
