@@ -258,7 +258,7 @@ def _open_line(lead: OpenLead, telling: Telling) -> Line:
         else f"not claimed, open since {since_words(lead.opened_at, telling.at, telling.zone)}"
     )
     grade = f"{lead.grade_before} → {lead.grade}" if lead.grade_before else lead.grade
-    words = "; ".join(part for part in (stands, lead.why) if part)
+    words = "; ".join(part for part in (lead.why, stands) if part)
     return Line(name=lead.name, grade=grade, words=words, url=telling.urls.get(lead.lead_id, ""))
 
 

@@ -24,6 +24,13 @@ FOR_DIGEST = frozenset({"FOR_DIGEST", "PREFERS_DIGEST"})
 # What nobody was asked for yet still concerns the lead's rep for these reasons.
 OF_THE_LEADS_REP = frozenset({*FOR_DIGEST, "COOLING_DOWN", "LEAD_COOLING_DOWN", "MUTED"})
 _ABOUT = {"qualification": "it qualified", "usage_drop": "their use fell", "check_in": "a check-in is due"}
+_TO_THE_REP = {
+    "OVER_BUDGET": "you have had the day's messages",
+    "OVER_URGENT_BUDGET": "you have had the day's urgent messages",
+    "QUIET": "it was outside your working hours",
+    "GATHERING": "gathered with other news of the lead",
+    "CLOSED": "you closed this lead: it cools down",
+}
 _LATE = timedelta(days=2)  # an occurrence may be older than the run that finds it
 _SAID_ELSEWHERE = frozenset({"ALREADY_TOLD", "BASELINE"})
 
@@ -213,10 +220,16 @@ def _kept_back(desk: Desk, shared: Shared, rep: Rep, decisions: Sequence[StoredD
 
 def _kept_words(what: str, group: Sequence[StoredDecision], zone: str) -> str:
     newest = max(group, key=lambda one: one.last_at)
-    reason = Why[newest.why].value if newest.why in Why.__members__ else newest.words
     often = f" ({len(group)} times)" if len(group) > 1 else ""
-    waits = f"; due {when_words(newest.due_at, zone)}" if newest.outcome == "held" and newest.due_at else ""
-    return f"{what}{often}: {reason}{waits}"
+    waits = f"; looked at anew {when_words(newest.due_at, zone)}" if newest.outcome == "held" and newest.due_at else ""
+    return f"{what}{often}: {_why_words(newest)}{waits}"
+
+
+def _why_words(decision: StoredDecision) -> str:
+    """The reason as its rep reads it. A mute's own words say who muted it."""
+    if decision.why == "MUTED" or decision.why not in Why.__members__:
+        return decision.words.partition(" (")[0]
+    return _TO_THE_REP.get(decision.why, Why[decision.why].value)
 
 
 def _titles(desk: Desk) -> dict[str, str]:

@@ -68,7 +68,8 @@ def reason_titles(project: Project, evidence: Mapping[str, Any], *, shown: int =
     """The titles of the strongest signals that an episode was opened with."""
     titles = {signal.name: signal.title for signal in project.definitions.signals}
     named = [str(reason["signal"]) for reason in evidence.get("reasons", ())[:shown]]
-    return ", ".join(titles.get(name, name) for name in named)
+    first, *others = [titles.get(name, name) for name in named] or [""]
+    return ", ".join([first, *(f"{title[:1].lower()}{title[1:]}" for title in others)])
 
 
 def rep_named(project: Project, email: str) -> Rep:

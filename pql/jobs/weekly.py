@@ -135,7 +135,7 @@ def _funnel(
     figures = (
         ("Leads", _count(known.get("leads"))),
         ("Eligible", _count(known.get("eligible"))),
-        ("Newly qualified", f"{len(opened):,} ({before:,} before that)"),
+        ("Newly qualified", f"{len(opened):,}{_compared(len(opened), before)}"),
         ("Claimed", f"{counts['claimed']:,}"),
         ("Accepted", f"{counts['accepted']:,}"),
         ("Rejected", f"{counts['rejected']:,}"),
@@ -143,6 +143,12 @@ def _funnel(
         ("Median lead time", median_words(lead_times)),
     )
     return tuple((label, value) for label, value in figures if value)
+
+
+def _compared(now: int, before: int) -> str:
+    if now == before:
+        return ", as before"
+    return f", {'up' if now > before else 'down'} from {before:,}"
 
 
 def _count(value: object) -> str:

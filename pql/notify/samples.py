@@ -199,13 +199,13 @@ DIGEST = Alert(
                 Line(
                     name="Acme Corp",
                     grade="A1",
-                    words="not claimed, open since 09:15; Uses most of the product, The team grows",
+                    words="Uses most of the product, the team grows; not claimed, open since 09:15",
                     url=_ADMIN.format("acc_1042"),
                 ),
                 Line(
                     name="株式会社さくら",
                     grade="A2",
-                    words="not claimed, open since yesterday; The team grows",
+                    words="The team grows; not claimed, open since yesterday",
                     url=_ADMIN.format("acc_0877"),
                 ),
             ),
@@ -216,13 +216,13 @@ DIGEST = Alert(
                 Line(
                     name="Müller & Söhne KG",
                     grade="A2 → A1",
-                    words="yours since Thursday; Asked for a demo",
+                    words="Asked for a demo; yours since Thursday",
                     url=_ADMIN.format("acc_0410"),
                 ),
                 Line(
                     name="Lumen Labs",
                     grade="B1",
-                    words="not claimed, open since 12 Jan; Near a limit of the plan",
+                    words="Near a limit of the plan; not claimed, open since 12 Jan",
                     url=_ADMIN.format("acc_0093"),
                 ),
             ),
@@ -241,7 +241,12 @@ DIGEST = Alert(
         ),
         Section(
             title="Not sent to you, and why (9)",
-            lines=(Line(name="شركة النور", words="it qualified: the rep has had today's messages"),),
+            lines=(
+                Line(
+                    name="شركة النور",
+                    words="it qualified: you have had the day's messages; looked at anew Mon 2 Feb, 09:00",
+                ),
+            ),
             more=8,
         ),
     ),
@@ -258,7 +263,7 @@ WEEKLY = Alert(
     facts=(
         ("Leads", "4,200"),
         ("Eligible", "3,105"),
-        ("Newly qualified", "14 (9 before that)"),
+        ("Newly qualified", "14, up from 9"),
         ("Claimed", "11"),
         ("Accepted", "7"),
         ("Rejected", "2"),
@@ -284,7 +289,7 @@ WEEKLY = Alert(
                 Line(
                     name="Acme Corp",
                     grade="A1",
-                    words="told Mia Berg; Uses most of the product, The team grows",
+                    words="told Mia Berg; Uses most of the product, the team grows",
                     url=_ADMIN.format("acc_1042"),
                 ),
             ),

@@ -167,7 +167,7 @@ def test_a_line_says_who_has_it_why_and_how_its_grade_moved() -> None:
         )
     ).sections
     assert [(line.grade, line.words) for line in section.lines] == [
-        ("B2 → A1", "not claimed, open since Tuesday; Asked for a demo"),
+        ("B2 → A1", "Asked for a demo; not claimed, open since Tuesday"),
         ("A1", "yours since yesterday"),
     ]
 
