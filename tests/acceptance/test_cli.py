@@ -58,6 +58,7 @@ COMMANDS = (
     *("claim", "snooze", "reject", "won", "lost", "mute", "mutes", "unmute"),
     *("pause", "resume", "migrate", "version", "why", "sources"),
     *("reps", "absent", "back", "routes"),
+    *("digest", "remind"),
 )
 
 
@@ -263,3 +264,26 @@ def runs_done(file: Path) -> bool:
             return bool(connection.execute("SELECT count(*) FROM runs WHERE status = 'done'").fetchone()[0])
         except sqlite3.OperationalError:
             return False
+
+
+def test_a_digest_is_previewed_without_a_trace(ran: Path) -> None:
+    shown = pql("digest", "--preview", "--rep", "mia@plotline.test", cwd=ran)
+    week = pql("digest", "--preview", "--weekly", cwd=ran)
+    assert (shown.returncode, week.returncode) == (0, 0), shown.stderr + week.stderr
+    assert shown.stdout.startswith("To mia@plotline.test")
+    assert week.stdout.startswith("Subject: The week at Plotline: ")
+    with sqlite3.connect(ran / "var" / "state.db") as connection:
+        assert connection.execute("SELECT count(*) FROM runs WHERE job = 'digest'").fetchone() == (0,)
+
+
+def test_what_to_preview_needs_the_word_and_a_rep_who_is_known(ran: Path) -> None:
+    assert pql("digest", "--weekly", cwd=ran).returncode == 2
+    unknown = pql("digest", "--preview", "--rep", "eve@plotline.test", cwd=ran)
+    assert unknown.returncode == 1
+    assert "none of the reps" in unknown.stderr
+
+
+def test_digests_and_reminders_say_what_they_wrote(ran: Path) -> None:
+    written = [pql(name, "--json", cwd=ran) for name in ("digest", "remind")]
+    assert [done.returncode for done in written] == [0, 0], [done.stderr for done in written]
+    assert json.loads(written[1].stdout) == {"reminders": 0, "escalations": 0}
