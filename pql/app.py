@@ -25,13 +25,12 @@ from pql.jobs.check import check_source
 from pql.jobs.clocks import SharedClock
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
+from pql.jobs.digest import Digested, digest, preview
 from pql.jobs.doctor import examine
 from pql.jobs.explain import EVERY, Explained, explain, known_lead
 from pql.jobs.guard import Guarded, accept, look
 from pql.jobs.leading import LEASE, NAME, Leadership
 from pql.jobs.metrics import Metrics
-from pql.jobs.digest import Digested, digest, preview
-from pql.jobs.explain import Explained, explain, known_lead
 from pql.jobs.names import known_name
 from pql.jobs.operator import Recourse
 from pql.jobs.reading import Progress, rolled_plans, silent
@@ -39,10 +38,9 @@ from pql.jobs.remind import Reminded, remind
 from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, reps_at, try_route
 from pql.jobs.serve import serve
 from pql.jobs.staff import remembered_reps, with_reps
-from pql.jobs.why import SHOWN, Answer, why
-from pql.notify import Channel, open_channels
 from pql.jobs.summaries import Desk
 from pql.jobs.weekly import weekly_alert
+from pql.jobs.why import SHOWN, Answer, why
 from pql.notify import Channel, as_text, open_channels
 from pql.notify.checking import check_templates
 from pql.store import Store, is_new, migrate, open_store
@@ -143,7 +141,6 @@ class App:
         }
         return jobs | {"deliver": (when, partial(deliver, courier, but=set(self.channels)))}
 
-    def explain(self, lead: str, *, as_of: datetime | None = None, every: bool = False) -> Explained:
     @property
     def _desk(self) -> Desk:
         return Desk(project=self.project, store=self.store, channels=self.channels, clock=self.clock)
@@ -169,7 +166,7 @@ class App:
         """Remind reps of leads that nobody took, and tell the fallback of those that still nobody took."""
         return remind(self._desk, as_of=self.clock())
 
-    def explain(self, lead: str, *, as_of: datetime | None = None) -> Explained:
+    def explain(self, lead: str, *, as_of: datetime | None = None, every: bool = False) -> Explained:
         """All that is known of one lead, computed afresh beside what was remembered.
 
         Without an instant, as of the last run: then any difference is one of rows or definitions.
@@ -239,6 +236,8 @@ class App:
             serve(
                 {
                     "run": (schedules.run, self.run),
+                    "digest": (schedules.digest, self.digest),
+                    "remind": (schedules.remind, self.remind),
                     **deliveries,
                 },
                 ZoneInfo(self.project.definitions.time_zone),
@@ -246,16 +245,6 @@ class App:
                 leadership=leadership,
                 everywhere=deliveries,
             )
-        serve(
-            {
-                "run": (schedules.run, self.run),
-                "digest": (schedules.digest, self.digest),
-                "remind": (schedules.remind, self.remind),
-                "deliver": (schedules.deliver, lambda: self.deliver(stopping=stop.is_set)),
-            },
-            ZoneInfo(self.project.definitions.time_zone),
-            until_stopped=stop.wait,
-        )
 
     def mute(self, *, lead: str, rep: str, about: str, for_: Duration, reason: str, by: str) -> Mute:
         """Mute what is named, from now on for so long.

@@ -161,7 +161,6 @@ class Schedules:
 
     run: str = "15 minutes"
     deliver: str = "2 seconds"
-    deliver: str = "10 seconds"
     digest: str = "5 minutes"
     remind: str = "5 minutes"
 

@@ -130,6 +130,7 @@ def detect(
         tools.store.fail_run(run, words, tools.clock())
         note_unreadable(tools.store, exc, tools.clock())
         raise
+    trace(run, results, committed)
     return report_of(thought, dry_run=False, committed=committed, guarded=guarded)
 
 
@@ -141,8 +142,6 @@ def _staffed(tools: Tools) -> tuple[Tools, Listed]:
     """The tools with the reps that the relation lists, and those."""
     listed = listed_reps(tools.warehouse)
     return replace(tools, project=with_reps(tools.project, listed)), listed
-    trace(run, results, committed)
-    return report_of(thought, dry_run=False, committed=committed)
 
 
 def think(

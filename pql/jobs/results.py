@@ -48,10 +48,8 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         }
         if whole
         else {},
-        counts=counts_of(thought),
-        settings=thought.ruled.settings,
-        },
         counts={**counts_of(thought), **firing_of(thought.evaluation)},
+        settings=thought.ruled.settings,
     )
 
 

@@ -178,8 +178,6 @@ OPERATOR = Alert(
     decided="Sent to you as the operator, once while it lasts. You hear again when it is over.",
 )
 
-SAMPLES: Mapping[Subject, Alert] = MappingProxyType(
-    {alert.subject: alert for alert in (QUALIFICATION, MOMENT, CHECK_IN, USAGE_DROP, BASELINE, OPERATOR)}
 _ADMIN = "https://admin.plotline.test/accounts/{}"
 DIGEST = Alert(
     subject=Subject.DIGEST,
@@ -326,6 +324,6 @@ REMINDER = Alert(
 SAMPLES: Mapping[Subject, Alert] = MappingProxyType(
     {
         alert.subject: alert
-        for alert in (QUALIFICATION, MOMENT, CHECK_IN, USAGE_DROP, BASELINE, DIGEST, WEEKLY, REMINDER)
+        for alert in (QUALIFICATION, MOMENT, CHECK_IN, USAGE_DROP, BASELINE, OPERATOR, DIGEST, WEEKLY, REMINDER)
     }
 )

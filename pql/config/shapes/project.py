@@ -165,7 +165,6 @@ class SchedulesIn(Shape):
 
     run: Schedule = Field(default="15 minutes", description="Measure, score, decide.")
     deliver: Schedule = Field(default="2 seconds", description="Send what waits in the outbox.")
-    deliver: Schedule = Field(default="10 seconds", description="Send what waits in the outbox.")
     digest: Schedule = Field(
         default="5 minutes", description="Look for digests that are due; each is still written once."
     )
