@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -66,28 +67,28 @@ def read(connection: sa.Connection, now: int) -> Figures:
     )
 
 
-def _unsent() -> sa.Select[tuple[int]]:
+def _unsent() -> sa.Select[int]:
     """Decisions that say "sent" on a channel, of whose step no message was ever written."""
     written = sa.exists().where(outbox.c.step_key == decisions.c.step_key)
     sends = (decisions.c.outcome == "sent", decisions.c.channel != "")
     return sa.select(sa.func.count()).select_from(decisions).where(*sends, ~written)
 
 
-def _unknown() -> sa.Select[tuple[int]]:
+def _unknown() -> sa.Select[int]:
     return sa.select(sa.func.count()).select_from(outbox).where(outbox.c.status.not_in(STATUSES))
 
 
-def _one(connection: sa.Connection, query: sa.Select[tuple[int]]) -> int:
+def _one(connection: sa.Connection, query: sa.Select[int]) -> int:
     return connection.scalar(query) or 0
 
 
-def _by_one(connection: sa.Connection, query: sa.Select[tuple[str, int]], key: sa.ColumnElement[str]) -> dict[str, int]:
+def _by_one(connection: sa.Connection, query: sa.Select[str, Any], key: sa.ColumnElement[str]) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in connection.execute(query.group_by(key)) if row[1] is not None}
 
 
 def _by_two(
     connection: sa.Connection,
-    query: sa.Select[tuple[str, str, int]],
+    query: sa.Select[str, str, int],
     one: sa.ColumnElement[str],
     two: sa.ColumnElement[str],
 ) -> dict[tuple[str, str], int]:

@@ -115,6 +115,8 @@ class Store:
         with self._database.reads() as connection:
             at: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
             return at.astimezone(UTC)
+            told = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
+            return connection.execute(sa.select(told)).scalar_one().astimezone(UTC)
 
     # --- leading ------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,8 +21,8 @@ from pql.app import utc_now
 from pql.config.settings import StateSettings
 from pql.store import Store, migrate, open_store
 from pql.store.tables import deliveries, outbox
-from tests.faults.notifications import GONE, LEADS, PLACES, notification, refused
-from tests.faults.worker import START, Order
+from tests.faults.notifications import GONE, LEADS, PLACES, START, notification, refused
+from tests.faults.worker import Order
 from tests.servers import slack as slack_module
 from tests.servers.certificates import Authority
 from tests.servers.slack import Conversation, SlackServer, slack_server
@@ -61,7 +62,7 @@ class Fire:
         trouble: The share of statements and commits that fail.
         every: Seconds between two kills, clock steps or restarts of the database, on average.
         patience: Seconds after which what has not arrived counts as lost.
-        kills: Whether processes, clocks and the database are disturbed at all.
+        steps: By how many seconds the machine's clock is wrong, one after another.
     """
 
     notifications: int
@@ -72,7 +73,7 @@ class Fire:
     patience: float = 60.0
     seed: int = 1
     chunk: int = 50
-    kills: bool = True
+    steps: tuple[int, ...] = (-1800, -60, 0, 60, 1800)
 
 
 @dataclass(kw_only=True)
@@ -172,6 +173,7 @@ def scene(folder: Path, url: str) -> Iterator[Scene]:
         slack.conversations = {f"C{number:04}": Conversation(f"C{number:04}") for number in range(PLACES)}
         slack.time = lambda: utc_now().timestamp()
         mail = stack.enter_context(mail_server("starttls", authority.server_context(), auth=True))
+        mail.nobody = frozenset({GONE})
         nursery = Nursery()
         stack.callback(nursery.close)
         yield Scene(
@@ -207,7 +209,6 @@ def kindle(at: Scene, fire: Fire, counted: Counter[str]) -> None:
         return said
 
     at.slack.chance, at.mail.chance = slack, mail
-    at.mail.nobody = frozenset({GONE})
 
 
 def put_out(at: Scene) -> None:
@@ -235,9 +236,10 @@ def burn(at: Scene, fire: Fire, *, trouble: Callable[[], None] = lambda: None) -
     try:
         while not over(at.store, fire) and time.monotonic() - begun < fire.patience:
             time.sleep(chance.uniform(0.2, 1.8) * fire.every)
-            if not fire.kills or over(at.store, fire):
-                continue
-            match chance.choice(("kill", "kill", "clock", "database")):
+            if over(at.store, fire):
+                break
+            # A kill comes first, so that a short fire has one.
+            match chance.choice(("kill", "kill", "clock", "database")) if outcome.faults["killed"] else "kill":
                 case "kill":
                     number = chance.randrange(len(children))
                     os.kill(children[number], signal.SIGKILL)
@@ -245,7 +247,7 @@ def burn(at: Scene, fire: Fire, *, trouble: Callable[[], None] = lambda: None) -
                     children[number] = started(number)
                     outcome.faults["killed"] += 1
                 case "clock":
-                    wrong = chance.choice((-1800, -60, 0, 60, 1800))
+                    wrong = chance.choice(fire.steps)
                     (at.folder / "clock.txt").write_text(str(wrong), encoding="utf-8")
                     outcome.faults["clock set"] += 1
                 case "database":
@@ -298,6 +300,26 @@ def counted(at: Scene, fire: Fire, outcome: Outcome) -> None:
     outcome.reconciled = len({*found.read_text(encoding="utf-8").split()}) if found.exists() else 0
 
 
+def quiet(at: Scene, fire: Fire) -> Outcome:
+    """One process writes and delivers all, and nothing goes wrong."""
+    outcome = Outcome()
+    if _once(at, fire) != 0:
+        raise AssertionError((at.folder / "log.txt").read_text(encoding="utf-8")[-2000:])
+    counted(at, fire, outcome)
+    return outcome
+
+
+def died_after(at: Scene, channel: str) -> Outcome:
+    """A process dies when a channel has taken a message, before it can mark it; another does what it left."""
+    wrong = 300  # until its leases have ended
+    fire = Fire(notifications=4)  # two a channel
+    at.slack.time = lambda: utc_now().timestamp() + wrong
+    if _once(at, fire, die_after=channel) != -signal.SIGKILL:
+        raise AssertionError("the process lives")
+    (at.folder / "clock.txt").write_text(str(wrong), encoding="utf-8")
+    return quiet(at, fire)
+
+
 def points(at: Scene, *, statements: bool = False, step: int = 1) -> tuple[int, Outcome]:
     """Kill a process at each commit and each send in turn (or each statement), and let another do what it left.
 
@@ -306,7 +328,6 @@ def points(at: Scene, *, statements: bool = False, step: int = 1) -> tuple[int, 
     """
     wrong, begun, number = 0, time.monotonic(), 0
     at.slack.time = lambda: utc_now().timestamp() + wrong
-    at.mail.nobody = frozenset({GONE})
     killed = True
     while killed:
         number += 1
@@ -326,7 +347,7 @@ def _once(at: Scene, fire: Fire, **more: object) -> int:
     return at.nursery.ended(at.nursery.start(at.order("one", fire, once=True, workers=1, gap=0.0, **more)))
 
 
-def _out_of_order(seqs: list[int], posted: list[str], rows: Mapping[str, "sa.Row[tuple[str, str, str, int]]"]) -> int:
+def _out_of_order(seqs: list[int], posted: list[str], rows: Mapping[str, Any]) -> int:
     """How many messages came after a later one about the same lead."""
     last: dict[int, int] = {}
     late = 0

@@ -71,6 +71,7 @@ class Order:
     kill_at: int = 0
     once: bool = False
     statements: bool = False  # they are points too, and not only commits and sends
+    die_after: str = ""  # the channel that took a message, when the process kills itself
 
 
 class Fault(Exception):
@@ -114,7 +115,7 @@ def hooked(store: Store, order: Order, points: Points) -> None:
         points()
         fail("COMMIT")  # it was done, but the answer is lost
 
-    engine.dialect.do_commit = commit  # type: ignore[method-assign]
+    engine.dialect.do_commit = commit  # type: ignore[method-assign, assignment]
     if order.trouble:
         event.listen(engine, "before_cursor_execute", lambda *given: fail(given[2]))
     if order.statements:
@@ -124,15 +125,18 @@ def hooked(store: Store, order: Order, points: Points) -> None:
 class Watched:
     """A channel whose sends are points too."""
 
-    def __init__(self, channel: Any, points: Points) -> None:
+    def __init__(self, channel: Any, points: Points, *, die_after: bool) -> None:
         self._channel = channel
         self._points = points
+        self._die_after = die_after
         self.name = channel.name
 
     def send(self, outgoing: Any) -> Any:
         self._points()
         receipt = self._channel.send(outgoing)
         self._points()
+        if self._die_after:
+            os.kill(os.getpid(), signal.SIGKILL)
         return receipt
 
     def render(self, alert: Any) -> Any:
@@ -170,12 +174,8 @@ def feed(store: Store, order: Order, clock: Callable[[], datetime], stopping: Ca
             raise
 
 
-def work(order: Order) -> None:
-    """The whole life of a process."""
-    logging.basicConfig(filename=Path(order.folder) / "log.txt", level=logging.ERROR)
-    store = open_store(StateSettings(url=order.url), Path(order.folder))
-    points = Points(order.kill_at)
-    hooked(store, order, points)
+def channels_of(order: Order, points: Points) -> dict[str, Any]:
+    """Slack and email, pointed to the test's servers."""
     slack = SlackSettings(token=TOKEN, base_url=order.slack, timeout=Duration(1))
     email = EmailSettings(
         host="localhost",
@@ -187,9 +187,14 @@ def work(order: Order) -> None:
         ca_file=order.ca_file,
         timeout=Duration(1),
     )
-    channels = open_channels(Notifiers(slack=slack, email=email))
-    machine, stop = machine_clock(order), threading.Event()
-    clock = machine if order.once else SharedClock(store, machine, time.monotonic)
+    opened = open_channels(Notifiers(slack=slack, email=email))
+    return {name: Watched(channel, points, die_after=name == order.die_after) for name, channel in opened.items()}
+
+
+def courier_of(
+    order: Order, store: Store, clock: Callable[[], datetime], points: Points, stop: threading.Event
+) -> Courier:
+    """As `App` makes it, with a shorter lease; what was found in Slack is written down."""
     found = Path(order.folder) / "found.txt"
 
     def took(sent: Sent) -> None:
@@ -197,9 +202,9 @@ def work(order: Order) -> None:
             with found.open("a", encoding="utf-8") as file:
                 file.write(f"{sent.leased.outgoing.delivery_id}\n")
 
-    courier = Courier(
+    return Courier(
         store=store,
-        channels={name: Watched(channel, points) for name, channel in channels.items()},
+        channels=channels_of(order, points),
         clock=clock,
         wait=time.sleep,
         stopping=stop.is_set,
@@ -209,6 +214,17 @@ def work(order: Order) -> None:
         gap=timedelta(seconds=order.gap),
         took=took,
     )
+
+
+def work(order: Order) -> None:
+    """The whole life of a process."""
+    logging.basicConfig(filename=Path(order.folder) / "log.txt", level=logging.ERROR)
+    store = open_store(StateSettings(url=order.url), Path(order.folder))
+    points, stop = Points(order.kill_at), threading.Event()
+    hooked(store, order, points)
+    machine = machine_clock(order)
+    clock = machine if order.once else SharedClock(store, machine, time.monotonic)
+    courier = courier_of(order, store, clock, points, stop)
     if order.once:
         feed(store, order, clock, stop.is_set)
         deliver(courier)
