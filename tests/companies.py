@@ -107,7 +107,7 @@ class Company:
             project_over(self.url, RELATIONS, folder=folder, expect=expect, rollup=rollup),
             definitions=DEFINITIONS,
             state=StateSettings(url=state),
-            delivery=DeliverySettings(mode="redirect", redirect={"file": "test"}),
+            delivery=DeliverySettings(mode="redirect", redirect={"file": "test"}, operator={"file": "ops"}),
         )
         self.channels = open_channels(
             Notifiers(file=FileSettings(folder=folder / "outbox"), templates=starter_templates())

@@ -17,6 +17,7 @@ from pql.jobs.customers import closed_by_conversion, follow, qualifiable
 from pql.jobs.guard import UNGUARDED, Guarded, blinded, note_unreadable, steady, watchable, without
 from pql.jobs.guard import look as look_at_sources
 from pql.jobs.guard import remember as remember_sources
+from pql.jobs.guard import tell as tell_of_sources
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
 from pql.jobs.rule_change import ByChange, by_change, change_alert, change_since, fallback_route
@@ -115,6 +116,7 @@ def detect(
         with tools.store.alive(run, tools.clock):
             guarded = look_at_sources(tools.project, tools.warehouse, tools.store, as_of=as_of)
             remember_sources(tools.store, guarded, tools.clock())
+            tell_of_sources(tools.project, tools.store, tools.channels, tools.clock())
             if guarded.stops:
                 tools.store.stop_run(run, "; ".join(guarded.sentences), tools.clock())
                 return _stopped(guarded, as_of=as_of)
@@ -128,7 +130,8 @@ def detect(
     except BaseException as exc:
         words = str(exc) if isinstance(exc, PqlError) else f"{type(exc).__name__}: {exc}"
         tools.store.fail_run(run, words, tools.clock())
-        note_unreadable(tools.store, exc, tools.clock())
+        if note_unreadable(tools.store, exc, tools.clock()):
+            tell_of_sources(tools.project, tools.store, tools.channels, tools.clock())
         raise
     trace(run, results, committed)
     return report_of(thought, dry_run=False, committed=committed, guarded=guarded)

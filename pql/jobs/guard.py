@@ -20,7 +20,9 @@ from pql.domain.signals import Signal
 from pql.domain.source_health import ALWAYS, OF_ALL, UNASKED, Expectation, Health, Observation, Past, cure, judge
 from pql.domain.used import relations_of, relations_of_pattern
 from pql.errors import SourceMismatch, StateError, WarehouseError
+from pql.jobs.operator import Recourse, tell_operator
 from pql.jobs.reading import Reading
+from pql.notify import Channel
 from pql.store import Store
 from pql.store.records import SourceCheck
 from pql.warehouse import Warehouse
@@ -128,11 +130,23 @@ def _noted(store: Store, health: Health, now: datetime) -> str:
     return f"{health.relation}: all is well again; runs go on" if store.notice_over(key, now) else ""
 
 
-def note_unreadable(store: Store, fault: BaseException, now: datetime) -> None:
-    """Note for the operator that the usage cannot be read at all."""
-    if isinstance(fault, WarehouseError):
-        with suppress(StateError):
-            store.notice(UNREADABLE, str(fault), "see usage in config/pql.yml; pql check tells more", now)
+def tell(project: Project, store: Store, channels: Mapping[str, Channel], now: datetime) -> None:
+    """Tell the operator what is noted and untold: once when it breaks, and once when it is well again."""
+    if project.delivery.mode == "off":
+        return  # nothing is sent; what lasts until then is told when sending begins
+    recourse = Recourse(
+        delivery=project.delivery, reps=project.definitions.routing.reps, time_zone=project.definitions.time_zone
+    )
+    tell_operator(store, channels, recourse, now)
+
+
+def note_unreadable(store: Store, fault: BaseException, now: datetime) -> bool:
+    """Note for the operator that the usage cannot be read at all; True where that is new."""
+    if not isinstance(fault, WarehouseError):
+        return False
+    with suppress(StateError):
+        return store.notice(UNREADABLE, str(fault), "see usage in config/pql.yml; pql check tells more", now)
+    return False
 
 
 def _check(health: Health) -> SourceCheck:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pql.config.settings import Project
-from pql.domain.decisions import Why
 from pql.domain.definitions import Definitions
 from pql.domain.signals import Points
 from pql.domain.source_health import Expectation
@@ -74,19 +73,22 @@ def test_a_run_over_a_broken_source_evaluates_nothing_and_leaves_all_as_it_was(n
     assert (run.status, run.error) == ("stopped", "; ".join(report.sources))
 
 
-def test_what_is_broken_is_noted_once_while_it_lasts_and_its_end_once(
-    company: Company, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(3):
+def test_the_operator_is_told_once_while_it_lasts_and_once_when_it_is_over(company: Company) -> None:
+    def told() -> list[str]:
+        rows = company.store.notifications(limit=100)
+        return [str(row.payload["title"]) for row in reversed(rows) if row.subject == "operator"]
+
+    for _ in range(2):
         assert company.later(touches=touches(company.now)).stopped
-    assert [record.getMessage()[:7] for record in caplog.records] == ["events:"]
+    broken = "events: the newest row came 2026-03-02 08:00 UTC, 3 hours ago; expected every 2 hours"
+    assert told() == [broken]
     now = company.now + timedelta(hours=2)
     well = company.later(events=events(now), touches=touches(now))
     assert (well.stopped, well.sources) == (False, ())
     company.later(events=events(now + timedelta(hours=2)))
-    assert [record.getMessage() for record in caplog.records][1:] == ["events: all is well again; runs go on"]
+    assert [title.partition(": the newest")[0] for title in told()] == ["events", "Over: events"]
     assert company.later(touches=touches(company.now)).stopped, "and it may break again"
-    assert len(caplog.records) == 3
+    assert len(told()) == 3
 
 
 def test_after_a_stop_the_next_run_goes_on_from_the_last_one_that_was_committed(company: Company) -> None:
@@ -173,9 +175,3 @@ def test_without_expectations_only_the_loss_of_accounts_stops_a_run(tmp_path: Pa
     assert not company.run().stopped, "any age of events is well"
     assert company.later(accounts=accounts(10)).stopped
     company.store.close()
-
-
-def test_no_message_goes_out_while_a_run_is_stopped(company: Company) -> None:
-    company.now += 40 * DAY
-    company.later()
-    assert {Why[decision.why] for decision in company.store.decisions()} == {Why.BASELINE}
