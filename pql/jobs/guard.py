@@ -118,7 +118,7 @@ def remember(store: Store, guarded: Guarded, now: datetime) -> tuple[str, ...]:
     store.notice_over(UNREADABLE, now)
     news = [words for health in guarded.health if (words := _noted(store, health, now))]
     for words in news:
-        log.warning("%s", words, extra={"action": "source_news"})
+        log.info("%s", words, extra={"action": "source_news"})
     return tuple(news)
 
 

@@ -65,7 +65,9 @@ def _snapshot(source: Source, relation: Relation, expectation: Expectation, as_o
     there = sa.true() if created is None else sa.or_(created.is_(None), created < to_micros(as_of))
     columns = _columns(relation, expectation)
     # A row may be told of again after the instant that is asked about; it is not newer than that.
-    inner = sa.select(came.label("came"), *_empties(rows, columns)).where(there).subquery()
+    # Without a date and a column to look at, nothing else would name the table.
+    counted = sa.select(came.label("came"), *_empties(rows, columns)).select_from(rows.subquery)
+    inner = counted.where(there).subquery()
     select = sa.select(sa.func.count().label("row_count"), sa.func.max(inner.c.came).label("came"), *_sums(inner))
     row = source.fetch(select, relation.file.path).iloc[0]
     count = int(row["row_count"])
@@ -162,7 +164,7 @@ def _empties(rows: Rows, columns: Sequence[str]) -> list[Any]:
 def _empty(rows: Rows, name: str) -> Expr:
     engine, column = rows.relation.engine, rows.column(name)
     missing = sa.not_(engine.known(column))
-    return sa.or_(missing, column.expr == "") if column.kind is Kind.TEXT else missing
+    return sa.or_(missing, column.expr == "") if column.kind in (Kind.TEXT, Kind.ANY) else missing
 
 
 def _sums(inner: Any) -> list[Any]:
