@@ -17,7 +17,7 @@ A message says what happened, with which value, and what to do.
 
 from typing import Literal, TypeAlias
 
-Reach: TypeAlias = Literal["message", "address", "people", "channel"]
+Reach: TypeAlias = Literal["message", "address", "people", "endpoint", "channel"]
 
 
 class PqlError(Exception):
@@ -70,8 +70,8 @@ class DeliveryError(PqlError):
         ambiguous: True when the channel may have taken the message although we saw a failure.
         cause: Of a permanent error, a word that stays the same while it lasts: "not_in_channel".
         cure: What to do, where it is known; the message ends with it.
-        reach: Of a permanent error, what it stops: this message alone, all to its address, all to people (who are
-            looked up), or the whole channel.
+        reach: Of a permanent error, what it stops: messages of this kind, all to its address, all to people (who
+            are looked up), all to the one endpoint that a channel has, or the channel itself, until somebody mends it.
     """
 
     def __init__(

@@ -144,7 +144,7 @@ def _is_over(key: str, leased: Leased) -> bool:
     channel, _, rest = key.partition(":")
     place = rest.rpartition(":")[0]
     people = place == "people" and "@" in outgoing.address
-    return channel == outgoing.channel and (people or place in {ALL, outgoing.address, leased.subject})
+    return channel == outgoing.channel and (people or place in {ALL, "endpoint", outgoing.address, leased.subject})
 
 
 def _reworded(alert: Alert, leased: Leased, error: DeliveryError) -> Alert:

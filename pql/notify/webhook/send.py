@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 
 from pql.config.settings import WebhookSettings
 from pql.domain.messages import Outgoing, Receipt
-from pql.errors import DeliveryError
+from pql.errors import DeliveryError, Reach
 from pql.notify.alerts import KEY
 from pql.notify.payload import part_of, text_of
 from pql.notify.redact import redact
@@ -22,6 +22,12 @@ from pql.notify.webhook.connection import BROKEN, Answer, NotConnected, post
 VERSION = 1
 _FILE = "notifiers/webhook/channel.yml"
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+_OF_MESSAGE = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 _CURES: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "give the receiver the secret that stands in PQL_WEBHOOK_SECRET",
     HTTPStatus.FORBIDDEN: "give the receiver the secret that stands in PQL_WEBHOOK_SECRET",
@@ -134,10 +140,11 @@ def _refused(answer: Answer, endpoint: Endpoint, at: datetime) -> DeliveryError:
     said = f"webhook {endpoint.shown} answered {answer.status}"
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         message = f"{said}: redirects are not followed; set url in {_FILE} to where it leads"
-        return DeliveryError(message, permanent=True, cause="redirect", reach="address")
+        return DeliveryError(message, permanent=True, cause="redirect", reach="endpoint")
     if HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _LATER:
         cure = _CURES.get(answer.status, "ask its owner why")
-        return DeliveryError(f"{said}; {cure}", permanent=True, cause=str(answer.status), cure=cure, reach="address")
+        reach: Reach = "message" if answer.status in _OF_MESSAGE else "endpoint"
+        return DeliveryError(f"{said}; {cure}", permanent=True, cause=str(answer.status), cure=cure, reach=reach)
     return DeliveryError(f"{said}; trying again later", retry_after=_retry_after(answer.retry_after, at))
 
 

@@ -155,6 +155,16 @@ def test_an_answer_says_whether_to_try_again(
     assert bool(error.cause) == permanent
 
 
+@pytest.mark.parametrize(
+    ("status", "reach"), [(410, "endpoint"), (404, "endpoint"), (401, "endpoint"), (422, "message")]
+)
+def test_a_refusal_says_what_else_it_stops(
+    receiver: WebhookServer, channel: WebhookChannel, status: int, reach: str
+) -> None:
+    receiver.fail(Fault(status=status))
+    assert failure(channel).reach == reach
+
+
 def test_a_retry_after_may_be_a_date(receiver: WebhookServer) -> None:
     at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
     receiver.fail(Fault(status=503, headers={"Retry-After": "Mon, 02 Mar 2026 09:01:30 GMT"}))

@@ -228,6 +228,15 @@ def write_later(store: Store, clock: SteppingClock, *records: OutboxRecord) -> N
     store.commit_run(run, RunResults(definitions_hash="h", outbox=records), clock.now)
 
 
+def test_a_webhook_that_is_gone_is_told_once_whoever_its_messages_are_for(store: Store, clock: SteppingClock) -> None:
+    gone = DeliveryError("410", permanent=True, cause="410", cure="correct url", reach="endpoint")
+    write(store, *(message(number, channel="webhook", address=f"rep{number}@plotline.test") for number in range(3)))
+    webhook, email = Refusing("webhook", {"*": gone}), RecordingChannel("email")
+    send(store, clock, webhook, email)
+    assert len(webhook.tries) == 3
+    assert titles(email) == ["410"]
+
+
 def test_a_message_to_another_address_does_not_end_it(store: Store, clock: SteppingClock) -> None:
     write(store, message(1), message(2, address="#other"))
     send(store, clock, Refusing("slack", {"#sales": NOT_IN}), RecordingChannel("email"))
