@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from pql.config import load
 from pql.config.settings import DeliverySettings, Project
-from pql.config.starter import copy_starter
+from pql.config.starter import starter_folder
 from pql.domain.messages import Alert, Outgoing, Receipt, Rendered
 from pql.domain.rules import Channel as ChannelName
 from pql.domain.rules import Reminders, Rep, Weekly
@@ -37,10 +37,10 @@ class PlainChannel:
         return Receipt(reference=outgoing.delivery_id)
 
 
-def starter_project(folder: Path) -> Project:
-    """The starter's definitions, with delivery on."""
-    copy_starter(folder)
-    return replace(load(folder, {}), delivery=ON)
+@cache
+def starter_project() -> Project:
+    """The starter's definitions, with delivery on. Nothing is written to its folder."""
+    return replace(load(starter_folder(), {}), delivery=ON)
 
 
 def rep(email: str = "mia@plotline.test", zone: str = "UTC", **values: Any) -> Rep:

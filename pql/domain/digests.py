@@ -157,6 +157,12 @@ class Findings:
     kept_back: Sequence[Entry] = ()
     snoozed: int = 0
 
+    @property
+    def lead_ids(self) -> set[str]:
+        """The leads that it names."""
+        others = (*self.ended, *self.check_ins, *self.moments, *self.kept_back)
+        return {lead.lead_id for lead in self.open} | {one.lead_id for one in others}
+
     def __bool__(self) -> bool:
         return bool(self.open or self.ended or self.check_ins or self.moments or self.kept_back)
 

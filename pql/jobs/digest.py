@@ -120,7 +120,8 @@ def _alert(desk: Desk, shared: Shared, rep: Rep, day: date, since: datetime) -> 
     findings = findings_of(desk, shared, rep, day, since)
     if not findings:
         return None
-    urls = urls_of(desk.project, shared.leads)
+    named = {lead_id: facts for lead_id in findings.lead_ids if (facts := shared.leads.get(lead_id))}
+    urls = urls_of(desk.project, named)
     said = digest_of(findings, Telling(since=since, at=shared.as_of, zone=rep.time_zone, urls=urls))
     return Alert(
         subject=Subject.DIGEST,
