@@ -143,7 +143,7 @@ class App:
 
     @property
     def _desk(self) -> Desk:
-        return Desk(project=self.project, store=self.store, channels=self.channels, clock=self.clock)
+        return Desk(project=self.staffed, store=self.store, channels=self.channels, clock=self.clock)
 
     def digest(self) -> Digested:
         """Write the digests that are due: each rep's morning, and the team's week."""
@@ -155,7 +155,7 @@ class App:
         Raises:
             RepUnknown: No rep is meant by that address or name, or several are.
         """
-        alert = preview(self._desk, known_rep(self.project.definitions.routing, rep), as_of=self.clock())
+        alert = preview(self._desk, known_rep(self.staffed.definitions.routing, rep), as_of=self.clock())
         return as_text(self.project.notifiers, alert) if alert else None
 
     def preview_weekly(self) -> str:

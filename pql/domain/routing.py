@@ -88,14 +88,16 @@ def walk(branches: Sequence[Branch], facts: Mapping[str, object], depth: int = 0
             yield Step(branch=branch, depth=depth, matches=True)
             yield from walk(branch.branches, facts, depth + 1)
             return
-        words = f"{failing} is {_said(facts.get(failing))}, and should be {branch.match[failing]}"
+        words = f"{failing} is {_said(failing, facts.get(failing))}, and should be {branch.match[failing]}"
         yield Step(branch=branch, depth=depth, matches=False, why_not=words)
 
 
-def _said(value: object) -> str:
+def _said(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
-    return "unknown" if value is None else say_scalar(value)
+    if value is None:
+        return "none" if name == "moment" else "unknown"
+    return say_scalar(value)
 
 
 def leaf_of(routing: Routing, facts: Mapping[str, object]) -> Branch:
@@ -145,6 +147,12 @@ def route(routing: Routing, facts: Mapping[str, object], roster: Roster, *, held
     return way.in_turn(path) or way.fallback(path)
 
 
+def covered(routing: Routing, roster: Roster, chosen: Route) -> Route:
+    """A route that leads to one rep whoever is there (the success owner): while they are away, to their stand-in."""
+    way = _Way(routing=routing, roster=roster, leaf=Branch(name=""))
+    return way.covered(chosen)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
     """The last part of a route, from a leaf of the tree to a rep; the steps are added to `path`."""
@@ -165,6 +173,15 @@ class _Way:
         if stand_in is None:
             return None
         return self._to(stand_in, path, f"{stand_in.name} stands in", stands_for=rep.email)
+
+    def covered(self, chosen: Route) -> Route:
+        if not self._away(chosen.rep):
+            return chosen
+        path = (*chosen.path, f"{chosen.rep.name} is {self._why_not(chosen.rep)}")
+        stand_in = self._stand_in(chosen.rep)
+        if stand_in is None:
+            return replace(chosen, path=path)
+        return replace(chosen, rep=stand_in, path=(*path, f"{stand_in.name} stands in"), stands_for=chosen.rep.email)
 
     def in_turn(self, path: list[str]) -> Route | None:
         if not (self.leaf.reps or self.leaf.team):

@@ -18,7 +18,7 @@ from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Alert, Subject
 from pql.domain.moments import Urgency
 from pql.domain.mutes import Mute, muting
-from pql.domain.routing import Route, channels_for, route
+from pql.domain.routing import Route, channels_for, covered, route
 from pql.domain.rules import Rep
 from pql.domain.scoring import band_of
 from pql.errors import ConfigError
@@ -230,7 +230,8 @@ def choose_route(project: Project, evaluation: Evaluation, case: Case, memory: M
     """The success owner for what is about customers, else the rep of the lead."""
     lead_id = case.candidate.lead_id
     if case.candidate.subject in FOR_SUCCESS:
-        return success_route(project, facts_of(evaluation, lead_id))
+        chosen = success_route(project, facts_of(evaluation, lead_id))
+        return covered(project.definitions.routing, memory.standing.now, chosen)
     held_by = memory.routed.get(lead_id) or memory.holders.get(lead_id)
     facts = routed_facts(evaluation, case)
     return route(project.definitions.routing, facts, memory.standing.now, held_by=held_by)

@@ -78,7 +78,7 @@ def test_a_valid_file_validates(path: Path) -> None:
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.name)
 def test_the_examples_of_a_page_validate(page: Path, tmp_path: Path) -> None:
     for name, text in examples(page):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         if name.endswith(".yml"):
             (tmp_path / name).write_text(text)
             assert faults(tmp_path / name) == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pql.domain.conditions import Condition
-from pql.domain.routing import Roster, Route, away_at, channels_for, leaf_of, meets, route, walk
+from pql.domain.routing import Roster, Route, away_at, channels_for, covered, leaf_of, meets, route, walk
 from pql.domain.rules import Absence, Branch, Channel, InTurn, Rep, Routing
 from pql.domain.turns import Turn
 
@@ -163,7 +163,7 @@ def test_the_way_through_the_tree_says_what_did_not_hold() -> None:
         ("urgent", 1, False),
     ]
     assert steps[1].why_not == "employees is 20, and should be at least 500"
-    assert steps[2].why_not == "moment is unknown, and should be known"
+    assert steps[2].why_not == "moment is none, and should be known"
 
 
 def test_an_owner_who_is_away_leaves_the_lead_to_a_stand_in_and_takes_no_turn() -> None:
@@ -225,6 +225,16 @@ def test_many_who_cannot_are_told_in_few_words() -> None:
     crowd = tuple(Rep(email=f"r{number}@plotline.test", name=f"R{number}", team="emea") for number in range(9))
     chosen = to(routing(EMEA, reps=(*crowd, LEA)), {"country": "DE"}, away(*crowd[:8]))
     assert (chosen.rep, len(chosen.path), chosen.path[-2]) == (crowd[8], 6, "5 more cannot")
+
+
+def test_what_goes_to_one_person_goes_to_their_stand_in_while_they_are_away() -> None:
+    told = Route(rep=MIA, slack_channel="", path=("the success owner is Mia",))
+    assert covered(routing(), NOBODY, told) == told
+    elsewhere = covered(routing(), away(MIA), told)
+    assert (elsewhere.rep, elsewhere.stands_for) == (BEN, MIA.email)
+    assert elsewhere.path[1:] == ("Mia is away until 08 Jun 2026", "Ben stands in")
+    alone = covered(routing(), away(MIA, BEN), told)
+    assert (alone.rep, alone.path[-1]) == (MIA, "Mia is away until 08 Jun 2026")
 
 
 def test_an_absent_fact_meets_no_condition() -> None:
