@@ -113,8 +113,6 @@ class Store:
         if not self.shared:
             return otherwise()
         with self._database.reads() as connection:
-            at: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-            return at.astimezone(UTC)
             told = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
             return connection.execute(sa.select(told)).scalar_one().astimezone(UTC)
 
