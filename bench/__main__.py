@@ -17,6 +17,7 @@ from bench.bars import (
     outbox,
     scaling,
     state,
+    watch,
 )
 from bench.bars.setting import Setting
 
@@ -31,6 +32,7 @@ BARS: Mapping[str, Callable[[Setting], None]] = {
     "instants": instants.run,
     "scaling": scaling.run,
     "outbox": outbox.run,
+    "watch": watch.run,
 }
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ from pql.jobs.routes import RepStanding, RouteTested, away, back, known_rep, rep
 from pql.jobs.serve import serve
 from pql.jobs.staff import remembered_reps, with_reps
 from pql.jobs.summaries import Desk
+from pql.jobs.watch import Known, WatchReport, watch
 from pql.jobs.weekly import weekly_alert
 from pql.jobs.why import SHOWN, Answer, why
 from pql.notify import Channel, as_text, open_channels
@@ -67,6 +68,7 @@ class App:
     channels: Mapping[str, Channel]
     clock: Callable[[], datetime] = utc_now
     wait: Callable[[float], None] = time.sleep
+    looked_at: Known = field(default_factory=Known)
 
     def close(self) -> None:
         """Give up all connections."""
@@ -104,6 +106,11 @@ class App:
                 progress=progress,
                 keep_on=lambda: time.monotonic() < until,
             )
+
+    def watch(self, *, as_of: datetime | None = None, dry_run: bool = False) -> WatchReport:
+        """One look at what has just happened, as of now or of the instant given."""
+        with self._tools() as tools:
+            return watch(tools, as_of=as_of or self.clock(), dry_run=dry_run, known=self.looked_at)
 
     def explain_cost(self, *, as_of: datetime | None = None, progress: Progress = silent) -> Sequence[Asked]:
         """Every statement that a run sends to the usage database, from a dry run; the rollup is brought up to date."""
@@ -236,6 +243,7 @@ class App:
             serve(
                 {
                     "run": (schedules.run, self.run),
+                    "watch": (schedules.watch, self.watch),
                     "digest": (schedules.digest, self.digest),
                     "remind": (schedules.remind, self.remind),
                     **deliveries,

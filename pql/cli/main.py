@@ -24,6 +24,7 @@ from pql.cli import (
     serve,
     sources,
     version,
+    watch,
     why,
 )
 
@@ -41,6 +42,7 @@ COMMANDS = (
     doctor.doctor,
     demo.demo,
     run.run,
+    watch.watch,
     deliver.deliver,
     digest.digest,
     digest.remind,

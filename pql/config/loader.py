@@ -283,6 +283,7 @@ class _Reader:
             rollup=None if pql.usage.rollup is None else pql.usage.rollup.build(),
             expect=pql.usage.expect.build(),
             folder=self._files.folder,
+            watch=pql.usage.watch.build(),
         )
         return Project(
             folder=self._files.folder,

@@ -59,6 +59,7 @@ CODES: Mapping[str, Code] = {
     "C032": Code(title="Unknown country of holidays"),
     "C033": Code(title="Unknown team"),
     "C034": Code(title="Unknown signal or moment"),
+    "C038": Code(title="Unknown signal"),
     # Names
     "C040": Code(title="Name used twice"),
     "C041": Code(title="Name differs from the file's"),

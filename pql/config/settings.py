@@ -38,6 +38,19 @@ class RollupSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """How far each look of the watch goes back behind the last one.
+
+    Args:
+        overlap: By `ingested_at` where events tell it, else by `occurred_at`.
+        late: Rows that happened longer ago than this are left to the main job, whenever they arrived.
+    """
+
+    overlap: Duration = Duration(600)
+    late: Duration = Duration.of_days(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageSettings:
     """Where the usage lies and how it is read.
 
@@ -51,6 +64,7 @@ class UsageSettings:
         variables: What the SQL's Jinja sees beside `start` and `end`.
         rollup: None: every evaluation reads the events themselves.
         expect: What is expected of relations, by name: how fresh they are, and how like their past.
+        watch: How the watch reads what has just arrived.
     """
 
     url: str = field(repr=False)
@@ -61,6 +75,7 @@ class UsageSettings:
     variables: Mapping[str, object] = field(default_factory=dict)
     rollup: RollupSettings | None = None
     expect: Mapping[str, Expectation] = field(default_factory=dict)
+    watch: WatchSettings = WatchSettings()
     folder: Path = Path()
 
 
@@ -160,6 +175,7 @@ class Schedules:
     """When `pql serve` does what: an interval, or a cron expression in the project's zone."""
 
     run: str = "15 minutes"
+    watch: str = "1 minute"
     deliver: str = "2 seconds"
     digest: str = "5 minutes"
     remind: str = "5 minutes"

@@ -1,7 +1,7 @@
 """What might be told in a run: episodes, moments, check-ins and drops in use, each with its facts."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pql.domain.calendar import Calendar, from_micros, to_micros
+from pql.domain.conditions import BoolArray, Condition, fold
 from pql.domain.decisions import Candidate
 from pql.domain.definitions import Definitions
 from pql.domain.durations import Duration
-from pql.domain.evaluation import Evaluation
+from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Subject
 from pql.domain.moments import Moment, Urgency
 from pql.domain.rules import CheckIn, Customers
@@ -21,6 +22,7 @@ from pql.warehouse import Warehouse
 
 # Rows may land late: each run looks this far behind the last one. Keys keep what was told from being told again.
 LATE = Duration.of_days(1)
+SIGNALS = "signals"  # in `only_if`: the signals that fired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +72,16 @@ def moment_cases(
     """The occurrences of all moments since shortly before the last run, the most urgent and latest first."""
     since = from_micros(to_micros(last or as_of) - LATE.micros)
     facts = gate_frame(evaluation)
-    cases = [
-        case
+    found = {
+        moment.name: (moment, moment.pattern.find(warehouse.pattern_rows(moment, since=since, as_of=as_of)))
         for moment in definitions.moments
-        for case in _occurrences(warehouse, moment, facts, since=since, as_of=as_of)
-    ]
+        if not moment.pattern.by_watch
+    }
+    return most_urgent_first(case for moment, rows in found.values() for case in cases_of(moment, rows, facts))
+
+
+def most_urgent_first(cases: Iterable[Case]) -> list[Case]:
+    """Moments, the most urgent and latest first."""
     order = {urgency: number for number, urgency in enumerate(Urgency)}
     return sorted(
         cases,
@@ -86,10 +93,14 @@ def moment_cases(
     )
 
 
-def _occurrences(
-    warehouse: Warehouse, moment: Moment, facts: pd.DataFrame, *, since: datetime, as_of: datetime
-) -> list[Case]:
-    found = moment.pattern.find(warehouse.pattern_rows(moment, since=since, as_of=as_of))
+def cases_of(moment: Moment, found: pd.DataFrame, facts: pd.DataFrame) -> list[Case]:
+    """The occurrences of a moment as cases; those of leads that are not known are left out.
+
+    Args:
+        moment: The moment.
+        found: As `Pattern.find` gives them.
+        facts: As `gate_frame`.
+    """
     found = found[found["lead_id"].isin(facts.index)]
     gates = gate_holds(moment, facts, found)
     return [
@@ -112,10 +123,13 @@ def _occurrences(
 
 
 def gate_frame(evaluation: Evaluation) -> pd.DataFrame:
-    """What `only_if` of a moment may ask: the leads' attributes, and fit, grade, tier and band."""
+    """What `only_if` of a moment may ask: the leads' attributes, fit, grade, tier and band, and the fired signals."""
     scores = evaluation.scores[["fit_grade", "grade", "tier", "band", "behaviour"]]
-    leads = evaluation.leads.drop(columns=[*scores.columns, "fit"], errors="ignore")
-    return leads.join(scores).assign(fit=scores["fit_grade"])
+    leads = evaluation.leads.drop(columns=[*scores.columns, "fit", SIGNALS], errors="ignore")
+    outcomes = evaluation.verdicts.outcomes.reindex(leads.index)
+    names, fired = outcomes.columns.to_numpy(dtype=object), outcomes.eq(Outcome.FIRED).to_numpy()
+    signals = [tuple(names[row]) for row in fired]
+    return leads.join(scores).assign(fit=scores["fit_grade"]).assign(**{SIGNALS: pd.Series(signals, leads.index)})
 
 
 def gate_holds(moment: Moment, facts: pd.DataFrame, found: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -124,8 +138,26 @@ def gate_holds(moment: Moment, facts: pd.DataFrame, found: pd.DataFrame) -> np.n
     holds = np.ones(len(rows), dtype=bool)
     for name, condition in moment.only_if.items():
         values = rows[name] if name in rows else pd.Series(None, index=rows.index, dtype=object)
-        holds &= condition.holds(values)
+        holds &= signals_hold(condition, values) if name == SIGNALS else condition.holds(values)
     return holds
+
+
+def signals_hold(condition: Condition, fired: "pd.Series[Any]") -> BoolArray:
+    """For each lead whether one of its fired signals (tuples of names) is among those named, and none is refused."""
+    wanted = replace(condition, not_equals=None, not_among=None)
+    refused = Condition(equals=condition.not_equals, among=condition.not_among)
+    asks, refuses = wanted != Condition(), refused != Condition()
+
+    def holds(names: tuple[str, ...]) -> bool:
+        held = not asks or (any(wanted.met_by(name) for name in names) if names else condition.exists is False)
+        return held and not (refuses and any(_named(refused, name) for name in names))
+
+    return np.array([holds(names if isinstance(names, tuple) else ()) for names in fired], dtype=bool)
+
+
+def _named(refused: Condition, name: str) -> bool:
+    texts = (refused.equals, *(refused.among or ()))
+    return fold(name) in {fold(text) for text in texts if text is not None}
 
 
 def undecided(cases: Sequence[Case], known: Collection[tuple[str, str, str]]) -> list[Case]:

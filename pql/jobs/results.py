@@ -8,6 +8,7 @@ from pql.domain.definitions import Definitions
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.qualification import Closing
 from pql.domain.used import used_attributes
+from pql.jobs.candidates import Case
 from pql.jobs.evidence import evidence_of
 from pql.jobs.thought import Thought
 from pql.store.records import EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
@@ -34,7 +35,7 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         hysteresis=thought.transitions.state.loc[thought.transitions.changed],
         opened=_opened(thought),
         closed=[*thought.converted, *_left(definitions, thought)],
-        occurrences=_occurrences(thought),
+        occurrences=[occurrence_record(case) for case in thought.cases if case.moment is not None],
         decisions=thought.messages.decisions(thought.telling.told, as_of=thought.evaluation.as_of),
         outbox=[record for records in thought.messages.records.values() for record in records],
         held=thought.telling.held,
@@ -128,21 +129,18 @@ def _left(definitions: Definitions, thought: Thought) -> list[EpisodeClosed]:
     ]
 
 
-def _occurrences(thought: Thought) -> list[OccurrenceRecord]:
-    return [
-        OccurrenceRecord(
-            moment=case.topic,
-            lead_id=case.candidate.lead_id,
-            key=str(case.occurrence["key"]),
-            at=case.candidate.happened_at,
-            user_id=_text(case.occurrence.get("user_id")),
-            count=int(case.occurrence["count"]),
-            feature=_text(case.occurrence.get("feature")),
-            detail=_text(case.occurrence.get("detail")),
-        )
-        for case in thought.cases
-        if case.moment is not None
-    ]
+def occurrence_record(case: Case) -> OccurrenceRecord:
+    """What is remembered of a moment that happened."""
+    return OccurrenceRecord(
+        moment=case.topic,
+        lead_id=case.candidate.lead_id,
+        key=str(case.occurrence["key"]),
+        at=case.candidate.happened_at,
+        user_id=_text(case.occurrence.get("user_id")),
+        count=int(case.occurrence["count"]),
+        feature=_text(case.occurrence.get("feature")),
+        detail=_text(case.occurrence.get("detail")),
+    )
 
 
 def _text(value: object) -> str:

@@ -41,6 +41,11 @@ class Telling:
     settled: Mapping[str, HeldStatus]
     turns: Sequence[Taking] = ()
 
+    @classmethod
+    def nothing(cls) -> "Telling":
+        """There were no cases."""
+        return cls(told=(), held=(), settled={})
+
     @property
     def sent(self) -> list[Told]:
         """What is told."""

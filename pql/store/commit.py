@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import to_micros
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
-from pql.store import episodes, held, leads, leases, outbox, runs, settings, statements, told, turns, validity
+from pql.store import episodes, held, leads, leases, outbox, runs, settings, statements, timers, told, turns, validity
 from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, RunResults
 from pql.store.tables import decisions, occurrences
 from pql.store.values import clean, dumps, micros
@@ -34,8 +34,7 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     _write_decisions(connection, run, decided)
     held.write(connection, run, results.held)
     held.settle(connection, results.settled, now)
-    for key, value in results.settings.items():
-        settings.put(connection, key, value, now)
+    _write_marks(connection, run, results, now)
     enqueued = outbox.enqueue(connection, run, messages, now)
     turns.write(connection, results.turns, run.as_of)
     committed = Committed(
@@ -57,6 +56,19 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     _finish(connection, run, results, committed, now)
     leases.require(connection, run.fence, until_the_end=True)
     return committed
+
+
+def write_quietly(connection: sa.Connection, run: Run, results: RunResults, now: datetime, lease: Duration) -> None:
+    """Write the timers and settings alone; see `Store.commit_quietly`."""
+    runs.require_lock(connection, run, now, lease)
+    _write_marks(connection, run, results, now)
+    runs.drop(connection, run)
+
+
+def _write_marks(connection: sa.Connection, run: Run, results: RunResults, now: datetime) -> None:
+    timers.write(connection, run.id, results.timers)
+    for key, value in results.settings.items():
+        settings.put(connection, key, value, now)
 
 
 def _write_leads(connection: sa.Connection, run: Run, results: RunResults) -> leads.Written | None:

@@ -1,6 +1,6 @@
 """The current row of each lead, and its history."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -126,13 +126,28 @@ def _mark_gone(connection: sa.Connection, run: Run, ids: Sequence[str]) -> None:
 def read(connection: sa.Connection, lead_id: str) -> LeadRecord | None:
     """A lead as the last run left it."""
     row = connection.execute(sa.select(leads).where(leads.c.lead_id == lead_id)).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _record(row, _layouts(connection, {row.layout}))
+
+
+def read_many(connection: sa.Connection, lead_ids: Collection[str]) -> list[LeadRecord]:
+    """The leads of these that are there, as the last run left them, sorted."""
+    query = sa.select(leads).where(leads.c.gone == sa.false())
+    parts = (query.where(leads.c.lead_id.in_(chunk)) for chunk in chunks(sorted(set(lead_ids)), 2_000))
+    rows = [row for part in parts for row in connection.execute(part)]
+    known = _layouts(connection, {row.layout for row in rows})
+    return sorted((_record(row, known) for row in rows), key=lambda record: record.lead_id)
+
+
+def _layouts(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Layout]:
+    kept = sa.select(layouts.c.id, layouts.c.text).where(layouts.c.id.in_(sorted(numbers)))
+    return {row.id: Layout.read(row.text) for row in connection.execute(kept)}
+
+
+def _record(row: sa.Row[*tuple[Any, ...]], known: Mapping[int, Layout]) -> LeadRecord:
     fields = dict(row._mapping)  # noqa: SLF001 - the public name of a row's mapping begins so
     for name in ("search", "row_hash", "score_hash"):
         del fields[name]
-    kept = connection.execute(sa.select(layouts.c.text).where(layouts.c.id == fields.pop("layout"))).scalar_one()
-    layout, packed = Layout.read(kept), fields.pop("packed")
+    layout, packed = known[fields.pop("layout")], fields.pop("packed")
     fields["attributes"] = loads(fields["attributes"])
     fields["fit_parts"] = unpack_fit(layout, packed)
     fields["verdicts"] = unpack_verdicts(layout, packed, loads(fields.pop("verdict_texts")))

@@ -27,6 +27,17 @@ def known_occurrences(connection: sa.Connection, keys: Collection[tuple[str, str
     return found
 
 
+def occurrences_since(
+    connection: sa.Connection, moments: Collection[str], lead_ids: Collection[str], since: datetime
+) -> pd.DataFrame:
+    """Occurrences of these moments and leads."""
+    names = ("moment", "lead_id", "key", "at", "user_id", "feature")
+    query = sa.select(*(occurrences.c[name] for name in names)).where(occurrences.c["at"] >= to_micros(since))
+    query = query.where(occurrences.c.moment.in_(sorted(moments)))
+    rows = [row for part in _by_lead(query, occurrences.c.lead_id, lead_ids) for row in connection.execute(part)]
+    return framed(rows, names).astype({"at": "int64"})
+
+
 def told_keys(connection: sa.Connection, step_keys: Collection[str]) -> set[str]:
     """Those of the steps that were told."""
     told: set[str] = set()

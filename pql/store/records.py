@@ -15,6 +15,7 @@ import pandas as pd
 from pql.domain.calendar import to_micros
 from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Outgoing, Subject
+from pql.domain.timers import TimerStatus
 from pql.domain.turns import Taking
 
 EpisodeStatus: TypeAlias = Literal["open", "claimed", "accepted", "rejected", "converted", "lost", "expired"]
@@ -278,6 +279,21 @@ class CheckInRecord:
     decided_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerRecord:
+    """A timer as it is from now on; unique by moment, lead and key, and written over."""
+
+    moment: str
+    lead_id: str
+    key: str
+    set_at: datetime
+    due_at: datetime
+    status: TimerStatus = TimerStatus.WAITING
+    ended_at: datetime | None = None
+    user_id: str = ""
+    feature: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunResults:
     """All that a run found: written in one transaction, or not at all.
@@ -297,6 +313,8 @@ class RunResults:
         settings: What later runs ask for, by key; JSON-able.
         held: Candidates that wait, and are decided anew when they are due.
         settled: What became of candidates that waited, by step key.
+        timers: Those that are set, moved or ended.
+        settings: What is kept under a key: how far a job has looked.
     """
 
     definitions_hash: str
@@ -314,6 +332,7 @@ class RunResults:
     validity: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     turns: Sequence[Taking] = ()
     counts: Mapping[str, int | float | str] = field(default_factory=dict)
+    timers: Sequence[TimerRecord] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     held: Sequence[HeldRecord] = ()
     settled: Mapping[str, HeldStatus] = field(default_factory=dict)

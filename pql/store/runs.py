@@ -38,8 +38,7 @@ def begin(
             "run a later instant, or look at this one with --dry-run"
         )
     if last == as_of:
-        connection.execute(sa.delete(run_locks).where(run_locks.c.run_id == run.id))
-        connection.execute(sa.delete(runs).where(runs.c.id == run.id))
+        drop(connection, run)
         return Run(id="", job=job, as_of=as_of, started_at=now, already_committed=True)
     return run
 
@@ -50,6 +49,12 @@ def outside(connection: sa.Connection, now: datetime) -> Run:
     done = {**_row(run), "finished_at": to_micros(now), "status": "done"}
     statements.insert_new(connection, runs, [done], key=["id"])
     return run
+
+
+def drop(connection: sa.Connection, run: Run) -> None:
+    """Give up the lock of a run, and forget that there was one."""
+    connection.execute(sa.delete(run_locks).where(run_locks.c.run_id == run.id))
+    connection.execute(sa.delete(runs).where(runs.c.id == run.id))
 
 
 def _row(run: Run) -> dict[str, object]:

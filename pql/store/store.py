@@ -33,6 +33,7 @@ from pql.store import (
     runs,
     settings,
     source_checks,
+    timers,
     turns,
     validity,
 )
@@ -214,6 +215,17 @@ class Store:
         with self._database.writes() as connection:
             return commit.write(connection, run, results, now, RUN_LEASE)
 
+    def commit_quietly(self, run: Run, results: RunResults, now: datetime) -> None:
+        """Write the timers and settings of a run that found nothing to tell, and forget that it was.
+
+        A job of every minute would else leave half a million rows a year.
+
+        Raises:
+            RunConflict: Another run took the lock over meanwhile.
+        """
+        with self._database.writes() as connection:
+            commit.write_quietly(connection, run, results, now, RUN_LEASE)
+
     def fail_run(self, run: Run, error: str, now: datetime) -> None:
         """Mark a run as failed and give up its lock; nothing happens if another took it over."""
         with self._database.writes() as connection:
@@ -248,6 +260,11 @@ class Store:
         """A lead as the last run left it; None if no run ever saw it."""
         with self._database.reads() as connection:
             return leads.read(connection, lead_id)
+
+    def lead_records(self, lead_ids: Collection[str]) -> list[LeadRecord]:
+        """Those of these leads that the last run saw, as it left them, sorted."""
+        with self._database.reads() as connection:
+            return leads.read_many(connection, lead_ids)
 
     def leads_table(
         self,
@@ -346,6 +363,30 @@ class Store:
         """Those of (moment, lead_id, key) that are stored already."""
         with self._database.reads() as connection:
             return reading.known_occurrences(connection, keys)
+
+    def occurrences(self, moments: Collection[str], lead_ids: Collection[str], since: datetime) -> pd.DataFrame:
+        """The stored occurrences of these moments and leads since an instant.
+
+        Returns:
+            Columns moment, lead_id, key, at (microseconds), user_id and feature ("" where there is none).
+        """
+        with self._database.reads() as connection:
+            return reading.occurrences_since(connection, moments, lead_ids, since)
+
+    def timers(self, moments: Collection[str], lead_ids: Collection[str]) -> pd.DataFrame:
+        """All timers of these moments and leads: `moment`, `TIMER_COLUMNS` and `status`."""
+        with self._database.reads() as connection:
+            return timers.of_leads(connection, moments, lead_ids)
+
+    def waiting_timers(self, moments: Collection[str], *, due_before: datetime | None = None) -> pd.DataFrame:
+        """The waiting timers of these moments, in the same columns, the first to be due first."""
+        with self._database.reads() as connection:
+            return timers.waiting(connection, moments, micros(due_before))
+
+    def forget_timers(self, *, ended_before: datetime) -> int:
+        """Drop timers that ended before an instant; how many."""
+        with self._database.writes() as connection:
+            return timers.forget(connection, to_micros(ended_before))
 
     def told_keys(self, step_keys: Collection[str]) -> set[str]:
         """Those of the step keys that were told (decision `sent`)."""

@@ -51,8 +51,11 @@ def attribute_column(name: str, by_instant: Sequence[pd.DataFrame], grid: Grid) 
     return pd.concat([facts[name].reindex(grid.keys) for facts in by_instant], ignore_index=True)
 
 
-def allowances(source: Source, relations: Relations) -> pd.DataFrame:
-    """All rows: `account_id`, `meter`, `allowed`, `used` (NaN: not told), `period` (day, week, month, total)."""
+def allowances(source: Source, relations: Relations, accounts: Sequence[str] | None = None) -> pd.DataFrame:
+    """All rows: `account_id`, `meter`, `allowed`, `used` (NaN: not told), `period` (day, week, month, total).
+
+    `accounts`: of these alone.
+    """
     relation = relations.get("allowances")
     types = {"account_id": "str", "meter": "str", "period": "str", "allowed": "float64", "used": "float64"}
     if relation is None:
@@ -65,7 +68,8 @@ def allowances(source: Source, relations: Relations) -> pd.DataFrame:
         "used": engine.number(rows.column("used")) if relation.has("used") else sa.cast(sa.null(), sa.Double),
         "period": engine.folded(rows.column("period")) if relation.has("period") else sa.literal("total"),
     }
-    select = sa.select(*(expr.label(name) for name, expr in columns.items())).where(columns["account_id"].is_not(None))
+    wanted = columns["account_id"].is_not(None) if accounts is None else columns["account_id"].in_(accounts)
+    select = sa.select(*(expr.label(name) for name, expr in columns.items())).where(wanted)
     frame = source.fetch(select, relation.file.path).astype(types)
     period = frame["period"].fillna("total")
     return frame.assign(period=period.map(lambda name: _PERIODS.get(name, name)).astype("str"))

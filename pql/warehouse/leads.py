@@ -19,8 +19,11 @@ SUBSCRIPTION_COLUMNS = ("plan", "status", "mrr", "in_trial", "trial_ends_at", "c
 TEXTS = ("name", "domain", "plan", "owner_email", "success_owner_email", "status")
 
 
-def subscriptions(source: Source, relations: Relations) -> pd.DataFrame:
-    """All rows: `account_id`, `plan`, `status`, `mrr`, `started_at`, `ended_at`, `trial_ends_at` (microseconds)."""
+def subscriptions(source: Source, relations: Relations, accounts: Sequence[str] | None = None) -> pd.DataFrame:
+    """All rows: `account_id`, `plan`, `status`, `mrr`, `started_at`, `ended_at`, `trial_ends_at` (microseconds).
+
+    `accounts`: of these alone.
+    """
     names = ("plan", "status", "mrr", "started_at", "ended_at", "trial_ends_at")
     relation = relations.get("subscriptions")
     if relation is None:
@@ -34,7 +37,8 @@ def subscriptions(source: Source, relations: Relations) -> pd.DataFrame:
             columns[name] = engine.text(rows.column(name))
         else:
             columns[name] = (engine.number if name == "mrr" else engine.micros)(rows.column(name))
-    select = sa.select(*(expr.label(name) for name, expr in columns.items())).where(columns["account_id"].is_not(None))
+    wanted = columns["account_id"].is_not(None) if accounts is None else columns["account_id"].in_(accounts)
+    select = sa.select(*(expr.label(name) for name, expr in columns.items())).where(wanted)
     frame = source.fetch(select, relation.file.path)
     kinds = {"account_id": "str", "plan": "str", "status": "str"}
     return frame.astype(kinds | dict.fromkeys(names[2:], "float64"))

@@ -144,7 +144,7 @@ def pattern_rows(
     passing = where_reader(usable, pattern.event_filter)
     start = since - timedelta(microseconds=pattern.span.micros)
     known = {
-        name: _value_reader(name) for name in dict.fromkeys(names) if usable.relation.has(name) and name != "user_id"
+        name: value_reader(name) for name in dict.fromkeys(names) if usable.relation.has(name) and name != "user_id"
     }
     select = usable.select(known, start=start, end=as_of, where=passing)
     frame = _with_leads(source.fetch(select, usable.relation.file.path), pairs, lead)
@@ -155,7 +155,9 @@ def pattern_rows(
     return rows, firsts
 
 
-def _value_reader(name: str) -> Reader:
+def value_reader(name: str) -> Reader:
+    """A column's value, as every engine gives it."""
+
     def read(rows: Rows) -> Any:
         return value(rows, rows.clean(name))
 

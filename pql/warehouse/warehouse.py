@@ -33,6 +33,7 @@ from pql.warehouse.rollup.refresh import Progress, Refreshed
 from pql.warehouse.rollup.rollup import Rollup
 from pql.warehouse.rollup.upkeep import ColumnStatus, Difference, RollupStatus, Verified
 from pql.warehouse.source import Asked, Source
+from pql.warehouse.watching import Watching
 
 # More leads than this are not named in a statement: the rows of all are read, and those of others dropped.
 MOST_NAMED = 500
@@ -269,6 +270,19 @@ class Warehouse:
             since=to_micros(since),
             as_of=to_micros(as_of),
             calendar=self._calendar,
+        )
+
+    def watching(self, *, as_of: datetime, orphans: bool = False) -> Watching:
+        """What has just arrived, as of an instant; `orphans`: whether rows without an account were ever seen."""
+        self._keep_for(as_of)
+        return Watching(
+            self._source,
+            self._relations,
+            self._calendar,
+            self._lead,
+            self._definitions.moments,
+            self._current_members,
+            orphans=orphans,
         )
 
     # --- the rollup's upkeep ---

@@ -54,7 +54,8 @@ def live_lead(project: Path) -> str:
 
 
 COMMANDS = (
-    *("init", "check", "demo", "run", "deliver", "serve", "explain", "leads", "customers", "notifications"),
+    *("init", "check", "demo", "run", "watch", "deliver", "serve", "explain"),
+    *("leads", "customers", "notifications"),
     *("claim", "snooze", "reject", "won", "lost", "mute", "mutes", "unmute"),
     *("pause", "resume", "migrate", "version", "why", "sources"),
     *("reps", "absent", "back", "routes"),

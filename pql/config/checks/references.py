@@ -150,6 +150,10 @@ def conditions(parts: Parts) -> Iterator[Problem]:
     for moment in parts.moments:
         yield from _lead(parts, moment.document, ("only_if",), moment.shape.only_if)
         yield from _standing(parts, moment.document, ("only_if",), moment.shape.only_if)
+        if "signals" in moment.shape.only_if:
+            words = _Words("C038", "signal", [signal.shape.signal for signal in parts.signals])
+            at: Path = ("only_if", "signals")
+            yield from _values(moment.document, at, moment.shape.only_if["signals"], words)
     if parts.icp:
         for number, exclusion in enumerate(parts.icp.shape.exclusions):
             yield from _lead(parts, parts.icp.document, ("exclusions", number, "when"), exclusion.when)

@@ -4,7 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from pql.config.settings import DeliverySettings, MetricsSettings, RollupSettings, Schedules, StateSettings
+from pql.config.settings import (
+    DeliverySettings,
+    MetricsSettings,
+    RollupSettings,
+    Schedules,
+    StateSettings,
+    WatchSettings,
+)
 from pql.config.shapes.base import Name, Ratio, Schedule, Shape, Text, Zone, positive, wrong
 from pql.domain.durations import Duration
 from pql.domain.partials import Level
@@ -94,6 +101,24 @@ class ExpectedIn(Shape):
         return {name: expected.build() for name, expected in self if isinstance(expected, ExpectIn)}
 
 
+class WatchIn(Shape):
+    """How far each look for moments goes back behind the last one."""
+
+    overlap: Annotated[Duration, positive("the overlap")] = Field(
+        default=Duration(600),
+        description="So far is read again: by `ingested_at`, and without that column by `occurred_at`; set it as "
+        "long as rows may take to land.",
+    )
+    late: Annotated[Duration, positive("the age")] = Field(
+        default=Duration.of_days(1),
+        description="Rows that happened longer ago than this are left to the main job, whenever they arrived.",
+    )
+
+    def build(self) -> WatchSettings:
+        """The domain's value."""
+        return WatchSettings(overlap=self.overlap, late=max(self.late, self.overlap))
+
+
 class UsageIn(Shape):
     """Where the usage lies and how it is read."""
 
@@ -112,6 +137,7 @@ class UsageIn(Shape):
     expect: ExpectedIn = Field(
         default=ExpectedIn(), description="How fresh and how large each relation is expected to be."
     )
+    watch: WatchIn = Field(default=WatchIn(), description="How far each look for moments goes back behind the last.")
 
 
 class StateIn(Shape):
@@ -164,6 +190,7 @@ class SchedulesIn(Shape):
     """When `pql serve` does what: an interval, or a cron expression in the project's time zone."""
 
     run: Schedule = Field(default="15 minutes", description="Measure, score, decide.")
+    watch: Schedule = Field(default="1 minute", description="Look for moments in what has just arrived.")
     deliver: Schedule = Field(default="2 seconds", description="Send what waits in the outbox.")
     digest: Schedule = Field(
         default="5 minutes", description="Look for digests that are due; each is still written once."
@@ -172,7 +199,7 @@ class SchedulesIn(Shape):
 
     def build(self) -> Schedules:
         """The domain's value."""
-        return Schedules(run=self.run, deliver=self.deliver, digest=self.digest, remind=self.remind)
+        return Schedules(run=self.run, watch=self.watch, deliver=self.deliver, digest=self.digest, remind=self.remind)
 
 
 def _listen(text: str) -> str:

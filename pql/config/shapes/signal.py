@@ -147,7 +147,8 @@ class MomentFile(Shape):
     pattern: PatternIn = Field(description="What must have happened; its `kind` says how, `times` by default.")
     only_if: Conditions = Field(
         default={},
-        description="Conditions on the lead's attributes and on `fit`, `grade`, `tier`, `band`, `stage` and `plan`.",
+        description="Conditions on the lead's attributes and on `fit`, `grade`, `tier`, `band`, `stage`, `plan` and "
+        "`signals`: `signals: [breadth, seats]` holds where one of these has fired.",
     )
     urgency: Urgency = Field(default=Urgency.TODAY, description="How soon a rep should hear of it.")
     cooldown: Duration = Field(

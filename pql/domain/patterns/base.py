@@ -7,14 +7,16 @@ the filter names, sorted by `at`. Occurrences are a frame with the columns of `O
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from pql.domain.calendar import Calendar
-from pql.domain.conditions import Condition, Scalar, Where
+from pql.domain.conditions import BoolArray, Condition, Scalar, Where
 from pql.domain.durations import Duration
+from pql.domain.timers import timer_frame
 
 # key: what happened, unique within the moment and stable under replay; at: microseconds, when the pattern was
 # complete; count: how many rows (or distinct values, or steps) it is made of; feature: of the row that completed it;
@@ -53,6 +55,14 @@ class Pattern:
 
     # Whether `first_seen` is read: the earliest row that passes `event_filter`, of all time.
     asks_first: ClassVar[bool] = False
+    # What it reads beside events: a table that tells how things stand now, and not when they came about.
+    state: ClassVar[Literal["", "allowances", "subscriptions"]] = ""
+    # Whether something is found when time has passed: then `timers` says when to look.
+    timed: ClassVar[bool] = False
+    # Whether a timer that is due may have come true; else it only tells who was active.
+    fires: ClassVar[bool] = True
+    # Whether the watch alone finds it: to look it up in the rows of all leads would cost too much.
+    by_watch: ClassVar[bool] = False
 
     kind: str
 
@@ -75,10 +85,37 @@ class Pattern:
         """The occurrences that became complete in [since, as_of), one row each, whatever the order of rows."""
         raise NotImplementedError
 
+    @property
+    def seed_span(self) -> Duration | None:
+        """How far back the latest row of everybody is looked up once, before the first look; None: it is not."""
+        return None
 
-def by_event(event: str | tuple[str, ...], where: Mapping[str, Any] | Where) -> Where:
-    """The filter for one or several event names, and what else must hold."""
-    names = Where.parse({"event": list(event) if isinstance(event, tuple) else event})
+    def timers(self, rows: PatternRows) -> pd.DataFrame:  # noqa: ARG002 (most have none)
+        """The timers that these rows set, as `timer_frame` gives them."""
+        return timer_frame()
+
+    def cancels(self, waiting: pd.DataFrame, rows: PatternRows) -> BoolArray:  # noqa: ARG002 (most have none)
+        """For each waiting timer whether these rows resolve it."""
+        return np.zeros(len(waiting), dtype=bool)
+
+    def needs(self, rows: PatternRows, stored: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002 (most need all)
+        """Of the fresh rows those whose leads' rows must be read now.
+
+        Args:
+            rows: What has just arrived.
+            stored: The timers of these leads, with `status`.
+        """
+        return rows.events
+
+
+def who(per: str) -> list[str]:
+    """The columns that tell whose rows belong together."""
+    return ["lead_id"] if per == "lead" else ["lead_id", "user_id"]
+
+
+def by_event(event: str | tuple[str, ...] | None, where: Mapping[str, Any] | Where) -> Where:
+    """The filter for one or several event names (None: all), and what else must hold."""
+    names = Where() if event is None else Where.parse({"event": list(event) if isinstance(event, tuple) else event})
     return Where((*names.conditions, *Where.parse(where).conditions))
 
 

@@ -38,9 +38,15 @@ class First(Pattern):
         seen = rows.first_seen.dropna(subset=[*by, "first_at"])
         seen = seen.sort_values([*by, "first_at", "user_id"], kind="stable").drop_duplicates(by)
         found = seen.rename(columns={"first_at": "at"})
-        found["key"] = "first" if self.per == "lead" else "first:" + found["user_id"].astype(str)
+        found["key"] = self.keys(found)
         found = found.assign(count=1, detail="for the first time").astype({"at": "int64"})
         return occurrences(self._with_feature(found, rows.events), rows)
+
+    def keys(self, rows: pd.DataFrame) -> "pd.Series[str]":
+        """The key of the occurrence that each row (with `lead_id` and `user_id`) could be."""
+        if self.per == "lead":
+            return pd.Series("first", index=rows.index, dtype="str")
+        return "first:" + rows["user_id"].astype("str")
 
     def _with_feature(self, found: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
         if "feature" not in events or not len(found):

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pql.domain.conditions import BoolArray
 from pql.domain.patterns.base import OCCURRENCE_COLUMNS, PatternRows
 
 Micros = npt.NDArray[np.int64]
@@ -84,3 +85,27 @@ def reached(counted: pd.DataFrame, at_least: int, within: int) -> pd.DataFrame:
     same = counted["group"].eq(counted["group"].shift())
     close = same & (counted["at"] - counted["at"].shift() <= within)
     return counted[full & ~(full.shift(fill_value=False) & close)].reset_index(drop=True)
+
+
+def moved_back(new: pd.DataFrame, gone: pd.DataFrame, *, by: Sequence[str], within: int) -> BoolArray:
+    """For each new occurrence whether it is one that was found before, at an earlier instant.
+
+    Rows that arrive late can only make something complete earlier. So an occurrence that is found no more, and a new
+    one shortly before it, are one.
+
+    Args:
+        new: Occurrences that were not found before.
+        gone: Those that were found before and are found no more.
+        by: What both must have alike: `lead_id`, and for users `user_id`.
+        within: How far apart they may lie, in microseconds; each that is gone stands for one.
+    """
+    left = {key: sorted(part["at"]) for key, part in gone.groupby(list(by))} if len(gone) else {}
+    moved = np.zeros(len(new), dtype=bool)
+    ordered = new.reset_index(drop=True).sort_values("at", ascending=False, kind="stable")
+    for place, at, *key in ordered[["at", *by]].itertuples(name=None):
+        instants_of_key = left.get(tuple(key), [])
+        later = next((one for one in instants_of_key if at < one <= at + within), None)
+        if later is not None:
+            instants_of_key.remove(later)
+            moved[place] = True
+    return moved

@@ -1,13 +1,15 @@
 """A trial about to end."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pandas as pd
 
+from pql.domain.conditions import BoolArray
 from pql.domain.durations import Duration
 from pql.domain.patterns.base import Pattern, PatternRows
 from pql.domain.patterns.occurrences import occurrences
+from pql.domain.timers import timer_frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +22,28 @@ class TrialEnds(Pattern):
         within: How long before the end.
     """
 
+    state: ClassVar[Literal["subscriptions"]] = "subscriptions"
+    timed: ClassVar[bool] = True
+
     kind: Literal["trial_ends"] = "trial_ends"
     within: Duration = Duration.of_days(3)
 
     def find(self, rows: PatternRows) -> pd.DataFrame:
+        found = self._warned(rows)
+        return occurrences(found.assign(detail=f"the trial ends in {self.within} or less"), rows)
+
+    def timers(self, rows: PatternRows) -> pd.DataFrame:
+        """A timer for each trial whose warning was not due before `since`."""
+        found = self._warned(rows)
+        ahead = found[found["at"] >= rows.since]
+        return timer_frame(ahead.assign(set_at=ahead["key"].astype("int64"), due_at=ahead["at"]))
+
+    def cancels(self, waiting: pd.DataFrame, rows: PatternRows) -> BoolArray:
+        """Those of trials that are over, paid for, or prolonged; the rows are all that there are."""
+        left = pd.MultiIndex.from_frame(self._warned(rows)[["lead_id", "key"]].astype(str))
+        return ~pd.MultiIndex.from_frame(waiting[["lead_id", "key"]].astype(str)).isin(left)
+
+    def _warned(self, rows: PatternRows) -> pd.DataFrame:
         known = rows.subscriptions.dropna(subset=["lead_id", "trial_ends_at"])
         ends = known["trial_ends_at"].astype("int64")
         known = known[~(known["ended_at"].astype(float) < ends) & (ends >= rows.as_of)]
@@ -31,5 +51,4 @@ class TrialEnds(Pattern):
         warned = (ends - self.within.micros).clip(lower=known["started_at"].astype(float).fillna(-(2.0**62)))
         found = known.assign(at=warned.astype("int64"), key=ends.astype(str), user_id=None, feature=None, count=1)
         # Of several subscriptions of one trial, the earliest warning counts.
-        found = found.sort_values("at", kind="stable").drop_duplicates(["lead_id", "key"])
-        return occurrences(found.assign(detail=f"the trial ends in {self.within} or less"), rows)
+        return found.sort_values("at", kind="stable").drop_duplicates(["lead_id", "key"])

@@ -278,6 +278,13 @@ class Engine(ABC):
         bounds = [column.expr < self._edge(column, end + margin)]
         return bounds if start is None else [*bounds, column.expr >= self._edge(column, start - margin)]
 
+    def not_before(self, column: Column, at: datetime) -> Sequence[Expr]:
+        """Conditions on the bare column that drop nothing from an instant on, as near to it as the column allows."""
+        if column.kind not in (Kind.INSTANT, Kind.WALL, Kind.DATE):
+            return []
+        exact = column.kind is Kind.INSTANT or (column.kind is Kind.WALL and self.naive_zone.key == "UTC")
+        return [column.expr >= self._edge(column, at if exact else at - timedelta(days=1))]
+
     def _edge(self, column: Column, at: datetime) -> Expr:
         zoned = column.kind is Kind.INSTANT
         return sa.literal(at if zoned else at.replace(tzinfo=None), sa.DateTime(timezone=zoned))

@@ -17,7 +17,15 @@ from sqlalchemy.exc import OperationalError
 from pql.config.settings import StateSettings
 from pql.errors import RunConflict, StateError
 from pql.store import Store
-from pql.store.records import CheckInRecord, ConversionRecord, EpisodeClosed, OccurrenceRecord, Run, RunResults
+from pql.store.records import (
+    CheckInRecord,
+    ConversionRecord,
+    EpisodeClosed,
+    OccurrenceRecord,
+    Run,
+    RunResults,
+    TimerRecord,
+)
 from tests.integration.store.samples import HOUR, T0, commit, content, decision, evaluation, held_back, message, opened
 
 
@@ -41,6 +49,8 @@ def everything(at: Any = T0 + HOUR) -> RunResults:
         held=[held_back("w", at=at)],
         settled={"v": "dropped"},
         validity={"lead": pd.DataFrame({"plan": ["pro"]}, index=pd.Index(["a"]))},
+        timers=[TimerRecord(moment="quiet", lead_id="a", key="", set_at=at, due_at=at)],
+        settings={"watch.mark": {"looked_at": 1}},
     )
 
 
@@ -90,7 +100,7 @@ def test_a_commit_that_fails_at_any_statement_leaves_the_state_as_it_was(store: 
         number += 1
     # Every table was touched in the end, so every write was made to fail once.
     after = content(store)
-    untouched = {"outcomes", "deliveries", "settings", "layouts", "timers", "turns"}
+    untouched = {"outcomes", "deliveries", "layouts", "turns"}
     # What is no part of a run.
     untouched |= {"mutes", "absences", "leases", "paces", "notices", "source_checks"}
     assert number > 25

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -5,9 +6,11 @@ import pandas as pd
 import pytest
 
 from pql.domain.calendar import Calendar, to_micros
+from pql.domain.conditions import Where
+from pql.domain.durations import Duration
 from pql.domain.patterns.allowance import AllowanceReached
 from pql.domain.patterns.base import PatternRows
-from tests.unit.domain.patterns.rows import seen
+from tests.unit.domain.patterns.rows import events, seen
 
 AS_OF = datetime(2026, 3, 18, 12, tzinfo=UTC)
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"))
@@ -83,3 +86,49 @@ def test_it_needs_no_events() -> None:
 def test_a_ratio_of_nothing_is_no_pattern() -> None:
     with pytest.raises(ValueError, match="must be above 0"):
         AllowanceReached(at_least=0)
+
+
+SOON = Duration.of_days(3)
+
+
+@pytest.mark.parametrize(
+    ("used", "words"),
+    [
+        pytest.param(70, [], id="full in seven and a half days"),
+        pytest.param(87, ["87% of the calls allowance used, full in 3 days at this pace"], id="full in 2.6 days"),
+        pytest.param(100, ["100% of the calls allowance used"], id="full already"),
+    ],
+)
+def test_what_is_full_soon_at_the_pace_of_its_period_is_told_ahead(used: float, words: list[str]) -> None:
+    found = AllowanceReached(full_within=SOON).find(told(("a", "calls", 100, used, "month")))
+    assert found["detail"].tolist() == words
+    assert [key.endswith(":ahead") for key in found["key"]] == [used < 100] * len(words)
+
+
+def test_what_never_begins_anew_has_a_pace_only_by_its_rows() -> None:
+    rows = told(("a", "seats", 10, 8, "total"), ("b", "seats", 10, 8, "total"))
+    assert AllowanceReached(full_within=SOON).find(rows).empty
+    day = 86_400_000_000
+    invited = events([("a", "u", 0, "invite", "f")] * 7 + [("b", "u", 0, "invite", "f")] * 3)
+    invited["at"] = [rows.as_of - (1 + number % 7) * day for number in range(10)]
+    counted = AllowanceReached(full_within=SOON, counted=Where.parse({"event": "invite"}))
+    assert counted.event_filter == counted.counted
+    assert counted.span == Duration.of_days(7)
+    assert counted.find(replace(rows, events=invited))["detail"].tolist() == [
+        "80% of the seats allowance used, full in 2 days at this pace"
+    ]
+
+
+def test_a_pace_adds_a_column_up() -> None:
+    rows = told(("a", "calls", 100, 50, "total"))
+    called = events([("a", "u", 0, "call", "f")], quantity=[350.0]).assign(at=rows.as_of - 1)
+    pattern = AllowanceReached(full_within=SOON, counted=Where.parse({"event": "call"}), of="quantity")
+    assert pattern.columns == ("quantity",)
+    assert pattern.find(replace(rows, events=called))["key"].tolist() == ["calls:0:ahead"]
+
+
+def test_a_pace_without_a_prediction_is_refused() -> None:
+    with pytest.raises(ValueError, match="full_within"):
+        AllowanceReached(counted=Where.parse({"event": "call"}))
+    with pytest.raises(ValueError, match="'pace' must be longer"):
+        AllowanceReached(pace=Duration(0))
