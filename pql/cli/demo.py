@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pql.jobs.reading import Progress
 
 DAYS = 4
+AFTERNOON = timedelta(hours=9)  # before midnight in UTC
 
 
 def demo(
@@ -87,11 +88,12 @@ def replay(directory: Path, until: datetime, progress: "Progress") -> str:
     )
     try:
         reports, sent = [], 0
-        for days_ago in range(DAYS, -1, -1):
-            instant = until - timedelta(days=days_ago)
+        # In the afternoon of Europe and the morning of America: at night most reps have their quiet time.
+        instants = [until - timedelta(days=days_ago) - AFTERNOON for days_ago in range(DAYS, -1, -1)] + [until]
+        for number, instant in enumerate(instants):  # noqa: B007 - it is what the clock tells
             reports.append(app.run())
             sent += app.deliver().sent
-            progress("Running day by day", DAYS - days_ago + 1, DAYS + 1)
+            progress("Running day by day", number + 1, len(instants))
         best = app.store.leads_table(live=True, limit=10)
         show_replay(reports, best)
         folder = app.project.notifiers.file.folder if app.project.notifiers.file else directory
