@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import pandas as pd
+
 from pql.config.settings import Project
 from pql.domain.definitions import Definitions
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Subject
-from pql.domain.qualification import advance
+from pql.domain.qualification import Transitions, advance
+from pql.domain.signals import Signal
 from pql.errors import PqlError
 from pql.jobs.candidates import Case, episode_cases, moment_cases, occurrence_key, undecided
 from pql.jobs.compose import BASELINE_SHOWN, Briefing, baseline_alert
-from pql.jobs.customers import closed_by_conversion, follow, qualifiable
+from pql.jobs.customers import Followed, closed_by_conversion, follow, qualifiable
 from pql.jobs.guard import UNGUARDED, Guarded, blinded, note_unreadable, steady, watchable, without
 from pql.jobs.guard import look as look_at_sources
 from pql.jobs.guard import remember as remember_sources
@@ -23,13 +26,13 @@ from pql.jobs.results import counts_of, results_of
 from pql.jobs.rule_change import ByChange, by_change, change_alert, change_since, fallback_route
 from pql.jobs.staff import Listed, listed_reps, remember_reps, with_reps
 from pql.jobs.tell import brief, outbox_records
-from pql.jobs.telling import messages_of, told_of
+from pql.jobs.telling import Telling, messages_of, told_of
 from pql.jobs.thought import Thought
 from pql.jobs.trace import trace
 from pql.jobs.waiting import not_waiting, waiting_cases
 from pql.notify import Channel
 from pql.store import Store
-from pql.store.records import Committed, OutboxRecord
+from pql.store.records import Committed, EpisodeClosed, OutboxRecord
 from pql.warehouse import Warehouse
 
 JOB = "run"
@@ -175,19 +178,8 @@ def think(
     blind = blinded(definitions.signals, guarded.blind)
     evaluation = evaluated(project, without(reading, blind))
     progress("Evaluating leads", 1, 1)
-    episodes = store.open_episodes()
-    followed = follow(warehouse, store, definitions, evaluation.leads, as_of=as_of, last=last)
-    converted = closed_by_conversion(evaluation.leads, episodes, followed.fresh, definitions, as_of=as_of)
-    state = store.hysteresis().drop(index=[row.lead_id for row in converted], errors="ignore")
-    transitions = advance(
-        state,
-        qualifiable(evaluation, definitions.stages.customer),
-        definitions.qualification,
-        definitions.scoring.tiers,
-        as_of=as_of,
-    )
-    transitions = steady(transitions, blind)
-    live = episodes.drop(index=[row.lead_id for row in converted]).drop(index=transitions.closed.index, errors="ignore")
+    qualified = _qualified(tools, evaluation, blind, as_of=as_of, last=last)
+    transitions, followed = qualified.transitions, qualified.followed
     progress("Looking for moments", 0, 1)
     watched = watchable(definitions, guarded.blind)
     moments = _new_moments(tools, watched, evaluation, last=last, as_of=as_of)
@@ -198,21 +190,19 @@ def think(
         warehouse,
         store,
         reading=reading,
-        state=state,
+        state=qualified.state,
         transitions=transitions,
         moments=moments,
         blind=guarded.blind,
         last=last,
     )
-    untold, held = episode_cases(live, dict.fromkeys(transitions.opened, as_of), evaluation), store.held()
+    untold, held = episode_cases(qualified.live, dict.fromkeys(transitions.opened, as_of), evaluation), store.held()
     due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of)
     cases = not_waiting([*untold, *moments, *due, *followed.cases], held, as_of=as_of)
     news = [case for case in cases if not ruled.has(case)]
     telling = told_of(store, project, evaluation, news, baseline=baseline, waiting=held)
     telling = replace(telling, told=[*telling.told, *ruled.told(cases)])
-    best = _ranked(evaluation, [*live.index, *transitions.opened])[: BASELINE_SHOWN if baseline else SHOWN]
-    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best})
-    briefing = brief(project, warehouse, evaluation, spoken)
+    briefing = _briefed(tools, evaluation, telling, qualified, baseline=baseline)
     messages = messages_of(store, briefing, tools.channels, telling.sent, progress)
     if baseline:
         summary = _summary(tools, briefing, transitions.opened, cases, followed.known)
@@ -228,12 +218,59 @@ def think(
         telling=telling,
         briefing=briefing,
         messages=messages,
-        converted=converted,
+        converted=qualified.converted,
         baseline=baseline,
-        live=len(live) + len(transitions.opened),
+        live=len(qualified.live) + len(transitions.opened),
         blind=blind,
         ruled=ruled,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Qualified:
+    """Which episodes open, stay and end.
+
+    Args:
+        state: Where leads stood before, those left out that became customers.
+        live: The episodes that go on; those that open now are not among them.
+    """
+
+    state: pd.DataFrame
+    followed: Followed
+    converted: Sequence[EpisodeClosed]
+    transitions: Transitions
+    live: pd.DataFrame
+
+
+def _qualified(
+    tools: Tools, evaluation: Evaluation, blind: Sequence[Signal], *, as_of: datetime, last: datetime | None
+) -> _Qualified:
+    definitions, store = tools.project.definitions, tools.store
+    episodes = store.open_episodes()
+    followed = follow(tools.warehouse, store, definitions, evaluation.leads, as_of=as_of, last=last)
+    converted = closed_by_conversion(evaluation.leads, episodes, followed.fresh, definitions, as_of=as_of)
+    won = [row.lead_id for row in converted]
+    state = store.hysteresis().drop(index=won, errors="ignore")
+    transitions = advance(
+        state,
+        qualifiable(evaluation, definitions.stages.customer),
+        definitions.qualification,
+        definitions.scoring.tiers,
+        as_of=as_of,
+    )
+    transitions = steady(transitions, blind)
+    live = episodes.drop(index=won).drop(index=transitions.closed.index, errors="ignore")
+    return _Qualified(state=state, followed=followed, converted=converted, transitions=transitions, live=live)
+
+
+def _briefed(
+    tools: Tools, evaluation: Evaluation, telling: Telling, qualified: _Qualified, *, baseline: bool
+) -> Briefing:
+    """What only the messages need, and the report of the best live leads."""
+    live = [*qualified.live.index, *qualified.transitions.opened]
+    best = _ranked(evaluation, live)[: BASELINE_SHOWN if baseline else SHOWN]
+    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best})
+    return brief(tools.project, tools.warehouse, evaluation, spoken)
 
 
 def _ranked(evaluation: Evaluation, lead_ids: Sequence[str]) -> list[str]:

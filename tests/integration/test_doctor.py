@@ -19,7 +19,7 @@ from tests.servers.smtp import PASSWORD, MailServer, mail_server
 from tests.servers.webhook import SECRET, WebhookServer, webhook_server
 
 REPS = ("mia", "owen", "dana", "luis", "yuki", "priya")
-NAMED = ("pql-emea", "pql-americas", "pql-apac", "pql-test")
+NAMED = ("pql-emea", "pql-americas", "pql-apac", "pql-test", "pql-team")
 
 
 @dataclass
