@@ -25,6 +25,7 @@ from pql.jobs.results import occurrence_record
 from pql.jobs.tell import Told
 from pql.jobs.telling import Messages, Telling, messages_of, told_of
 from pql.jobs.waiting import not_waiting, waiting_cases
+from pql.store import Store
 from pql.store.records import Committed, OccurrenceRecord, OutboxRecord, Run, RunResults
 from pql.warehouse.watching import Watching
 
@@ -116,6 +117,9 @@ def watch(tools: Tools, *, as_of: datetime, dry_run: bool = False, known: Known 
     run_at = tools.store.last_as_of(MAIN_JOB)
     if run_at is None:
         return WatchReport(as_of=as_of, idle="there was no run yet: `pql run` records what is so already")
+    if why := _stopped(tools.store):
+        # What is quiet there is the source, not the customers; the mark stays, so that nothing is missed.
+        return WatchReport(as_of=as_of, idle=f"the last run stopped: {why}")
     mark = _mark(tools, run_at)
     if idle := _idle(mark, as_of):
         return idle
@@ -155,6 +159,12 @@ def _look_once(tools: Tools, run: Run, run_at: datetime, known: Known) -> WatchR
 def _mark(tools: Tools, run_at: datetime) -> Mark:
     """How far was looked; before the first look, as far as the main job did."""
     return Mark.read(tools.store.setting(MARK)) or Mark(looked_at=run_at, arrived_at=run_at)
+
+
+def _stopped(store: Store) -> str:
+    """Why the last run of the main job stopped at its sources; "" if it did not."""
+    ended = [run for run in store.runs(job=MAIN_JOB, limit=5) if run.status != "running"]
+    return ended[0].error if ended and ended[0].status == "stopped" else ""
 
 
 def _idle(mark: Mark, as_of: datetime) -> WatchReport | None:

@@ -150,6 +150,20 @@ def test_the_main_job_and_the_watch_find_the_same_and_tell_it_once(company: Maki
     assert len(one.told()) == len(set(one.told())) == 8
 
 
+def test_while_a_source_cannot_be_relied_on_nothing_is_told_and_nothing_missed(company: Making) -> None:
+    one = company(moment(Times(event="export", within=Duration(60))))
+    one.start()
+    one.add(done(NOON + minutes(1)))
+    with one.store() as store:
+        run = store.begin_run("run", NOON + minutes(2), NOON + minutes(2))
+        store.stop_run(run, "events: the newest row is 3 hours old", NOON + minutes(2))
+    assert "3 hours old" in one.look(at=NOON + minutes(3)).idle
+    assert one.told() == []
+    one.run(at=NOON + minutes(4))
+    one.look(at=NOON + minutes(5))
+    assert len(one.told()) == 1
+
+
 def test_what_a_lead_does_that_no_run_has_seen_is_left_to_the_next_run(company: Making) -> None:
     one = company(moment(Times(event="export", within=Duration(60))))
     one.start()
