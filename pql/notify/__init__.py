@@ -12,10 +12,10 @@ from pql.domain.messages import Alert
 from pql.notify import email, file, slack, webhook
 from pql.notify.channel import Channel
 from pql.notify.email.render import render_email
-from pql.notify.retry import Pacing, next_attempt
+from pql.notify.retry import next_attempt
 from pql.notify.templates import Templates
 
-__all__ = ["CHANNELS", "Channel", "Pacing", "as_text", "next_attempt", "open_channels"]
+__all__ = ["CHANNELS", "Channel", "as_text", "next_attempt", "open_channels"]
 
 Clock: TypeAlias = Callable[[], datetime]
 

@@ -1,9 +1,7 @@
-"""When to try again, and how fast to go. Pure: the time is handed in, and chance is a hash of the delivery."""
+"""When to try again. Pure: the time is handed in, and chance is a hash of the delivery."""
 
 import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pql.errors import DeliveryError
@@ -63,26 +61,3 @@ def _asked(seconds: float | None) -> timedelta:
 def _chance(delivery_id: str, attempts: int) -> float:
     digest = hashlib.sha256(f"{delivery_id}:{attempts}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pacing:
-    """One message a second a channel: Slack's limit for posting, and kind to a mail server.
-
-    Args:
-        gap: The least time between two messages to one place.
-        last: When each place last got one, by whatever names the place (an address, a channel id).
-    """
-
-    gap: timedelta = timedelta(seconds=1)
-    last: Mapping[str, datetime] = field(default_factory=dict)
-
-    def free_at(self, place: str, now: datetime) -> datetime:
-        """When the next message may go there: `now` or later."""
-        last = self.last.get(place)
-        return now if last is None else max(now, last + self.gap)
-
-    def sent(self, place: str, at: datetime) -> "Pacing":
-        """The pacing after a message went there; places that are free again by then are forgotten."""
-        kept = {name: before for name, before in self.last.items() if before + self.gap > at}
-        return replace(self, last={**kept, place: at})

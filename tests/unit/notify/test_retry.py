@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pql.errors import DeliveryError
-from pql.notify import Pacing, next_attempt
+from pql.notify import next_attempt
 from pql.notify.retry import LONGEST_ASKED, LONGEST_WAIT
 
 NOW = datetime(2026, 1, 31, 13, 5, tzinfo=UTC)
@@ -76,19 +76,3 @@ def test_a_message_that_runs_out_before_the_channel_is_ready_is_given_up() -> No
     error = DeliveryError("busy", retry_after=600)
     until = NOW + timedelta(minutes=5)
     assert next_attempt(1, error, NOW, delivery_id="d", valid_until=until) is None
-
-
-def test_the_first_message_may_go_at_once() -> None:
-    assert Pacing().free_at("#pql", NOW) == NOW
-
-
-def test_the_next_message_to_the_same_place_waits_for_a_second() -> None:
-    pacing = Pacing().sent("#pql", NOW)
-    assert pacing.free_at("#pql", NOW + SECOND / 4) == NOW + SECOND
-    assert pacing.free_at("#pql", NOW + 2 * SECOND) == NOW + 2 * SECOND
-    assert pacing.free_at("#other", NOW) == NOW
-
-
-def test_a_place_that_is_free_again_is_forgotten() -> None:
-    pacing = Pacing().sent("#a", NOW).sent("#b", NOW + SECOND / 2).sent("#c", NOW + SECOND)
-    assert set(pacing.last) == {"#b", "#c"}
