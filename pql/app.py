@@ -259,14 +259,15 @@ class App:
 
         Raises:
             LeadUnknown: No lead is called so.
-            NameUnknown: No rep, signal or moment is.
+            RepUnknown: No rep is meant, or several are.
+            NameUnknown: No signal or moment is called so.
         """
         now, definitions = self.clock(), self.staffed.definitions
         topics = [*(one.name for one in definitions.signals), *(one.name for one in definitions.moments)]
         return self.store.mute(
             Mute(
                 lead_id=known_lead(self.store, lead) if lead else "",
-                recipient=known_name(rep, [one.email for one in definitions.routing.reps], "rep") if rep else "",
+                recipient=known_rep(definitions.routing, rep).email if rep else "",
                 topic=known_name(about, topics, "signal or moment") if about else "",
                 by=by,
                 reason=reason,

@@ -10,7 +10,7 @@ from pql.cli.common import HERE, AsJson, ProjectFolder, opened, print_json, prin
 def mute(
     lead: Annotated[str, typer.Argument(help="The lead's id, name or domain; none: every lead.")] = "",
     *,
-    rep: Annotated[str, typer.Option(help="Only for this rep, by email.")] = "",
+    rep: Annotated[str, typer.Option(help="Only for this rep, by address or name.")] = "",
     about: Annotated[str, typer.Option(help="Only this signal or moment, by name.")] = "",
     for_: Annotated[str, typer.Option("--for", help="How long, like '14 days'.")] = "7 days",
     reason: Annotated[str, typer.Option(help="Why; it is shown to whoever asks.")],
