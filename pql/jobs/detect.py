@@ -32,7 +32,7 @@ from pql.jobs.trace import trace
 from pql.jobs.waiting import not_waiting, waiting_cases
 from pql.notify import Channel
 from pql.store import Store
-from pql.store.records import Committed, EpisodeClosed, OutboxRecord
+from pql.store.records import Committed, EpisodeClosed, HeldRecord, OutboxRecord
 from pql.warehouse import Warehouse
 
 JOB = "run"
@@ -171,19 +171,15 @@ def think(
     """
     project, store, warehouse = tools.project, tools.store, tools.warehouse
     definitions, baseline = project.definitions, last is None
-    change = change_since(store, definitions, JOB)
+    change, blind = change_since(store, definitions, JOB), blinded(definitions.signals, guarded.blind)
     beside = change.plans if change else ()
     reading = read(warehouse, definitions, as_of=as_of, progress=progress, keep_on=keep_on, beside=beside)
     progress("Evaluating leads", 0, 1)
-    blind = blinded(definitions.signals, guarded.blind)
     evaluation = evaluated(project, without(reading, blind))
     progress("Evaluating leads", 1, 1)
     qualified = _qualified(tools, evaluation, blind, as_of=as_of, last=last)
     transitions, followed = qualified.transitions, qualified.followed
-    progress("Looking for moments", 0, 1)
-    watched = watchable(definitions, guarded.blind)
-    moments = _new_moments(tools, watched, evaluation, last=last, as_of=as_of)
-    progress("Looking for moments", 1, 1)
+    moments = _new_moments(tools, guarded, evaluation, last=last, as_of=as_of, progress=progress)
     ruled = by_change(
         change,
         project,
@@ -196,19 +192,18 @@ def think(
         blind=guarded.blind,
         last=last,
     )
-    untold, held = episode_cases(qualified.live, dict.fromkeys(transitions.opened, as_of), evaluation), store.held()
-    due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of)
-    cases = not_waiting([*untold, *moments, *due, *followed.cases], held, as_of=as_of)
+    held = store.held()
+    cases = _cases(definitions, evaluation, qualified, moments, held)
     news = [case for case in cases if not ruled.has(case)]
     telling = told_of(store, project, evaluation, news, baseline=baseline, waiting=held)
     telling = replace(telling, told=[*telling.told, *ruled.told(cases)])
     briefing = _briefed(tools, evaluation, telling, qualified, baseline=baseline)
     messages = messages_of(store, briefing, tools.channels, telling.sent, progress)
+    summed_up: Mapping[str, Sequence[OutboxRecord]] = {}
     if baseline:
-        summary = _summary(tools, briefing, transitions.opened, cases, followed.known)
-        messages = replace(messages, records={**messages.records, **summary})
+        summed_up = _summary(tools, briefing, transitions.opened, cases, followed.known)
     elif ruled.leads or ruled.keys:
-        messages = replace(messages, records={**messages.records, **_changed(tools, briefing, ruled)})
+        summed_up = _changed(tools, briefing, ruled)
     return Thought(
         reading=reading,
         evaluation=evaluation,
@@ -217,7 +212,7 @@ def think(
         cases=cases,
         telling=telling,
         briefing=briefing,
-        messages=messages,
+        messages=replace(messages, records={**messages.records, **summed_up}),
         converted=qualified.converted,
         baseline=baseline,
         live=len(qualified.live) + len(transitions.opened),
@@ -263,6 +258,20 @@ def _qualified(
     return _Qualified(state=state, followed=followed, converted=converted, transitions=transitions, live=live)
 
 
+def _cases(
+    definitions: Definitions,
+    evaluation: Evaluation,
+    qualified: _Qualified,
+    moments: Sequence[Case],
+    held: Sequence[HeldRecord],
+) -> list[Case]:
+    """All that is decided now: what is new, and what was held back until now."""
+    as_of = evaluation.as_of
+    untold = episode_cases(qualified.live, dict.fromkeys(qualified.transitions.opened, as_of), evaluation)
+    due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of)
+    return not_waiting([*untold, *moments, *due, *qualified.followed.cases], held, as_of=as_of)
+
+
 def _briefed(
     tools: Tools, evaluation: Evaluation, telling: Telling, qualified: _Qualified, *, baseline: bool
 ) -> Briefing:
@@ -280,10 +289,20 @@ def _ranked(evaluation: Evaluation, lead_ids: Sequence[str]) -> list[str]:
 
 
 def _new_moments(
-    tools: Tools, definitions: Definitions, evaluation: Evaluation, *, last: datetime | None, as_of: datetime
+    tools: Tools,
+    guarded: Guarded,
+    evaluation: Evaluation,
+    *,
+    last: datetime | None,
+    as_of: datetime,
+    progress: Progress,
 ) -> list[Case]:
-    cases = moment_cases(tools.warehouse, definitions, evaluation, last=last, as_of=as_of)
+    """The moments that no job decided on before, of sources that can be relied on."""
+    progress("Looking for moments", 0, 1)
+    watched = watchable(tools.project.definitions, guarded.blind)
+    cases = moment_cases(tools.warehouse, watched, evaluation, last=last, as_of=as_of)
     known = tools.store.known_occurrences({occurrence_key(case) for case in cases})
+    progress("Looking for moments", 1, 1)
     return undecided(cases, known)
 
 

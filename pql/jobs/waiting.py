@@ -20,14 +20,8 @@ from pql.store.records import HeldRecord
 def about_of(case: Case) -> dict[str, object]:
     """What is kept of a case that is held: what its message is made of."""
     if case.moment is not None:
-        return {"occurrence": {name: _plain(value) for name, value in case.occurrence.items()}}
+        return {"occurrence": dict(case.occurrence)}
     return {"use": list(case.use)} if case.candidate.subject is Subject.USAGE_DROP else {}
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):  # noqa: PLR0124 (NaN)
-        return None
-    return value.item() if hasattr(value, "item") else value
 
 
 def waiting_cases(

@@ -146,7 +146,7 @@ def _look_once(tools: Tools, run: Run, run_at: datetime, known: Known) -> WatchR
     judged = _judged(tools, mark, run_at, run.as_of, known)
     results = _results(tools, judged)
     committed = None
-    if results.occurrences or results.decisions:
+    if results.occurrences or results.decisions or results.settled:
         committed = tools.store.commit_run(run, results, tools.clock())
     else:
         tools.store.commit_quietly(run, results, tools.clock())
