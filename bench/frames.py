@@ -19,7 +19,8 @@ from pql.domain.measures.base import Measure, Missing
 from pql.domain.moments import Moment
 from pql.domain.plan import Plan
 from pql.domain.signals import Signal
-from pql.warehouse import DataQuality
+from pql.domain.source_health import Expectation, Observation
+from pql.warehouse import DataQuality, Refreshed
 
 SIGNALS = 25
 FIRES = 0.12  # the share of leads for which a signal fires
@@ -50,9 +51,11 @@ class Frames:
         del as_of
         return self.known
 
-    def users(self, _lead_ids: Sequence[str]) -> pd.DataFrame:
-        """All users."""
-        return self.members
+    def users(self, lead_ids: Sequence[str]) -> pd.DataFrame:
+        """The users of these leads."""
+        if len(lead_ids) == len(self.known):
+            return self.members
+        return self.members[self.members["lead_id"].isin(list(lead_ids))]
 
     def answers(self, *, as_of: datetime) -> pd.DataFrame:
         """None."""
@@ -67,6 +70,20 @@ class Frames:
         """Nothing to say."""
         del as_of
         return DataQuality()
+
+    def reps(self) -> pd.DataFrame:
+        """None but those of the configuration."""
+        return pd.DataFrame({"email": pd.Series(dtype="str")})
+
+    def seen(self, expectations: Mapping[str, Expectation], *, as_of: datetime) -> Sequence[Observation]:
+        """There are no relations to look at."""
+        del expectations, as_of
+        return ()
+
+    def refresh(self, plans: Sequence[Plan], *, as_of: datetime, **reported: object) -> Sequence[Refreshed]:
+        """Nothing is rolled."""
+        del plans, as_of, reported
+        return ()
 
     def measures(self, plan: Plan, instants: Iterable[datetime], lead_ids: Sequence[str]) -> pd.DataFrame:
         """The frame as of its own instant; of other plans than the signals' a level that does not change."""

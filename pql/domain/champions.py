@@ -72,9 +72,10 @@ def _whys(
     champions: Champions, ranked: pd.DataFrame, numbers: Mapping[str, Floats], parts: Mapping[str, Floats]
 ) -> list[str]:
     why = [""] * len(ranked)
+    roles = ranked["role"].to_numpy(dtype=object, na_value=None) if "role" in ranked else [None] * len(ranked)
     for place in np.flatnonzero(ranked["rank"].to_numpy() <= champions.shown):
         row = int(place)
-        said = [_use(champions.measures, row, numbers, parts), _role(ranked, row)]
+        said = [_use(champions.measures, row, numbers, parts), str(roles[row] or "")]
         why[row] = "; ".join(part for part in said if part) or "no use and no role known"
     return why
 
@@ -89,8 +90,3 @@ def _use(
     best = max(told, key=lambda measure: float(parts[measure.name][row]))
     words = best.measure.words(float(numbers[best.name][row]))
     return f"most active: {words}" if parts[best.name][row] >= best.weight else words
-
-
-def _role(ranked: pd.DataFrame, row: int) -> str:
-    role = ranked["role"].iloc[row] if "role" in ranked else None
-    return "" if role is None or pd.isna(role) else str(role)

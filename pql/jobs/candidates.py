@@ -71,13 +71,13 @@ def moment_cases(
 ) -> list[Case]:
     """The occurrences of all moments since shortly before the last run, the most urgent and latest first."""
     since = from_micros(to_micros(last or as_of) - LATE.micros)
-    facts = gate_frame(evaluation)
-    found = {
-        moment.name: (moment, moment.pattern.find(warehouse.pattern_rows(moment, since=since, as_of=as_of)))
+    found = [
+        (moment, moment.pattern.find(warehouse.pattern_rows(moment, since=since, as_of=as_of)))
         for moment in definitions.moments
         if not moment.pattern.by_watch
-    }
-    return most_urgent_first(case for moment, rows in found.values() for case in cases_of(moment, rows, facts))
+    ]
+    facts = gate_frame(evaluation, {lead_id for _, rows in found for lead_id in rows["lead_id"]})
+    return most_urgent_first(case for moment, rows in found for case in cases_of(moment, rows, facts))
 
 
 def most_urgent_first(cases: Iterable[Case]) -> list[Case]:
@@ -122,10 +122,15 @@ def cases_of(moment: Moment, found: pd.DataFrame, facts: pd.DataFrame) -> list[C
     ]
 
 
-def gate_frame(evaluation: Evaluation) -> pd.DataFrame:
-    """What `only_if` of a moment may ask: the leads' attributes, fit, grade, tier and band, and the fired signals."""
+def gate_frame(evaluation: Evaluation, lead_ids: Collection[str]) -> pd.DataFrame:
+    """What `only_if` of a moment may ask: the leads' attributes, fit, grade, tier and band, and the fired signals.
+
+    One row for each of the leads that is known.
+    """
+    places = evaluation.leads.index.get_indexer(pd.Index(sorted({*lead_ids}), dtype=evaluation.leads.index.dtype))
     scores = evaluation.scores[["fit_grade", "grade", "tier", "band", "behaviour"]]
-    leads = evaluation.leads.drop(columns=[*scores.columns, "fit", SIGNALS], errors="ignore")
+    leads = evaluation.leads.iloc[places[places >= 0]]
+    leads = leads.drop(columns=[*scores.columns, "fit", SIGNALS], errors="ignore")
     outcomes = evaluation.verdicts.outcomes.reindex(leads.index)
     names, fired = outcomes.columns.to_numpy(dtype=object), outcomes.eq(Outcome.FIRED).to_numpy()
     signals = [tuple(names[row]) for row in fired]

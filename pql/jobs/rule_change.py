@@ -320,7 +320,7 @@ def _by_new_gates(cases: Sequence[Case], old: _Old | None) -> set[str]:
     """Of moments that did not change: those whose `only_if` holds only by the new scores."""
     if old is None:
         return set()
-    facts = gate_frame(old.evaluation)
+    facts = gate_frame(old.evaluation, {case.candidate.lead_id for case in cases})
     return {
         case.candidate.key
         for case in cases

@@ -41,9 +41,9 @@ def waiting_cases(
         untold: The live episodes that nobody was told of: those among them that were held are no further cases.
         as_of: What is due later is left out.
     """
-    facts = gate_frame(evaluation)
     live = {case.candidate.key for case in untold}
     due = [record for record in held if record.due_at <= as_of and record.step_key not in live]
+    facts = gate_frame(evaluation, {record.lead_id for record in due})
     return [_case(record, definitions, facts) for record in due]
 
 

@@ -94,7 +94,7 @@ class Judged:
     @property
     def occurrences(self) -> list[OccurrenceRecord]:
         """All that is remembered of what happened, told or not."""
-        facts = gate_frame(self.evaluation)
+        facts = gate_frame(self.evaluation, self.evaluation.leads.index)
         found = [case for case in self.cases if case.moment is not None]
         quiet = [case for moment, found in self.seen.known for case in cases_of(moment, found, facts)]
         return [occurrence_record(case) for case in [*found, *quiet]]
@@ -192,7 +192,7 @@ def _judged(tools: Tools, mark: Mark, run_at: datetime, as_of: datetime, known: 
     touched = {str(lead_id) for _, found in chain(seen.found, seen.known) for lead_id in found["lead_id"]}
     touched |= {record.lead_id for record in held if record.due_at <= as_of}
     evaluation = remembered_evaluation(store, definitions, touched, as_of=as_of)
-    facts = gate_frame(evaluation)
+    facts = gate_frame(evaluation, touched)
     fresh = most_urgent_first(case for moment, found in seen.found for case in cases_of(moment, found, facts))
     due = waiting_cases(held, definitions, evaluation, untold=(), as_of=as_of)
     cases = not_waiting([*fresh, *due], held, as_of=as_of)
