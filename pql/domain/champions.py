@@ -72,10 +72,10 @@ def _whys(
     champions: Champions, ranked: pd.DataFrame, numbers: Mapping[str, Floats], parts: Mapping[str, Floats]
 ) -> list[str]:
     why = [""] * len(ranked)
-    roles = ranked["role"].to_numpy(dtype=object, na_value=None) if "role" in ranked else [None] * len(ranked)
+    roles = [""] * len(ranked) if "role" not in ranked else ranked["role"].astype(object).fillna("").tolist()
     for place in np.flatnonzero(ranked["rank"].to_numpy() <= champions.shown):
         row = int(place)
-        said = [_use(champions.measures, row, numbers, parts), str(roles[row] or "")]
+        said = [_use(champions.measures, row, numbers, parts), str(roles[row])]
         why[row] = "; ".join(part for part in said if part) or "no use and no role known"
     return why
 

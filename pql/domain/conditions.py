@@ -87,8 +87,13 @@ class Condition:
         """Whether the condition compares numbers."""
         return self.bounds != (-math.inf, math.inf)
 
-    def holds(self, values: "pd.Series[Any]") -> BoolArray:
-        """For each value whether the condition is met; unknown values meet only `exists: false`."""
+    def holds(self, values: "pd.Series[Any]", *, distinct: bool = False) -> BoolArray:
+        """For each value whether the condition is met; unknown values meet only `exists: false`.
+
+        Args:
+            values: A column.
+            distinct: Whether it is known that none stands there twice; the answer is the same.
+        """
         known = values.notna().to_numpy(dtype=bool)
         if self.exists is False:
             return ~known
@@ -96,7 +101,7 @@ class Condition:
         if self.numeric:
             met &= self._in_bounds(pd.to_numeric(values, errors="coerce").to_numpy(dtype=float))
         if self._compares_text:
-            met[known] &= self._text_holds(values[known])
+            met[known] &= self._text_holds(values[known], distinct=distinct)
         return met
 
     def met_by(self, value: object) -> bool:
@@ -129,13 +134,15 @@ class Condition:
             met &= numbers < self.below
         return met
 
-    def _text_holds(self, values: "pd.Series[Any]") -> BoolArray:
+    def _text_holds(self, values: "pd.Series[Any]", *, distinct: bool) -> BoolArray:
+        if distinct and _is_text(values):
+            return self._texts_hold(values)
         # Columns repeat few values, so each is folded once. True and 1 hash alike but are not equal here: a column
         # that mixes types is compared value by value.
         if not _is_text(values) and pd.api.types.infer_dtype(values, skipna=True).startswith("mixed"):
             return self._each_holds(values)
-        codes, distinct = pd.factorize(values)
-        different = pd.Series(distinct)
+        codes, uniques = pd.factorize(values)
+        different = pd.Series(uniques)
         return (self._texts_hold if _is_text(different) else self._each_holds)(different)[codes]
 
     def _each_holds(self, values: "pd.Series[Any]") -> BoolArray:
@@ -230,6 +237,40 @@ def _folded(texts: "pd.Series[str]") -> "pd.Series[str]":
     return folded
 
 
+class Attributes:
+    """A frame as conditions read it: each column of text is told apart once, however many conditions ask for it."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._distinct: dict[str, tuple[npt.NDArray[np.intp], pd.Series[Any]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    @property
+    def index(self) -> "pd.Index[Any]":
+        """That of the frame."""
+        return self._frame.index
+
+    def column(self, name: str) -> "pd.Series[Any]":
+        """A column; of one that is absent all is unknown."""
+        if name in self._frame.columns:
+            return self._frame[name]
+        return pd.Series(None, index=self._frame.index, dtype=object)
+
+    def meet(self, name: str, condition: Condition) -> BoolArray:
+        """For each row whether its value in a column meets the condition."""
+        values = self.column(name)
+        if not _is_text(values):
+            return condition.holds(values)
+        if name not in self._distinct:
+            codes, uniques = pd.factorize(values)
+            self._distinct[name] = codes, pd.Series(uniques)
+        codes, different = self._distinct[name]
+        # An unknown value has the code -1, and so the last answer.
+        return np.append(condition.holds(different, distinct=True), condition.exists is False)[codes]
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """Conditions by column; a row passes when all hold. Written as a mapping: `{event: paywall_viewed}`.
@@ -257,12 +298,12 @@ class Where:
         """The columns that the filter reads, in the order written."""
         return tuple(column for column, _ in self.conditions)
 
-    def holds(self, rows: pd.DataFrame) -> BoolArray:
+    def holds(self, rows: pd.DataFrame | Attributes) -> BoolArray:
         """For each row whether all conditions hold. Columns that are absent count as unknown."""
-        met = np.ones(len(rows), dtype=bool)
+        attributes = rows if isinstance(rows, Attributes) else Attributes(rows)
+        met = np.ones(len(attributes), dtype=bool)
         for column, condition in self.conditions:
-            values = rows[column] if column in rows.columns else pd.Series(None, index=rows.index, dtype=object)
-            met &= condition.holds(values)
+            met &= attributes.meet(column, condition)
         return met
 
     def __str__(self) -> str:

@@ -43,7 +43,7 @@ def evaluate(
     judgement = judge(
         definitions.signals,
         measured,
-        staged,
+        profile.leads,
         eligible["eligible"],
         as_of=as_of,
         scoring=definitions.scoring,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pql.domain.conditions import BoolArray, Condition, Where
+from pql.domain.conditions import Attributes, BoolArray, Condition, Where
 from pql.domain.icp import Criterion, Exclusion, Icp, Of, Subject
 
 Floats = npt.NDArray[np.float64]
@@ -23,8 +23,8 @@ class Profile:
     """
 
     def __init__(self, leads: pd.DataFrame, users: pd.DataFrame, answers: pd.DataFrame) -> None:
-        self.leads = leads
-        self.users = users
+        self.leads = Attributes(leads)
+        self.users = Attributes(users)
         self._user_rows = leads.index.get_indexer(pd.Index(users["lead_id"]))
         self._answers: dict[str, tuple[pd.Series[Any], npt.NDArray[np.intp]]] = {}
         rows = leads.index.get_indexer(pd.Index(answers["lead_id"]))
@@ -33,9 +33,9 @@ class Profile:
     def known(self, subject: Subject) -> BoolArray:
         """For each lead whether the attribute has a value: its own, or that of any user or answer."""
         if subject.of is Of.ACCOUNT:
-            return _column(self.leads, subject.attribute).notna().to_numpy(dtype=bool)
+            return self.leads.column(subject.attribute).notna().to_numpy(dtype=bool)
         if subject.of is Of.USER:
-            return self._any(_column(self.users, subject.attribute).notna().to_numpy(dtype=bool), self._user_rows)
+            return self._any(self.users.column(subject.attribute).notna().to_numpy(dtype=bool), self._user_rows)
         values, rows = self._answered(subject.attribute)
         return self._any(values.notna().to_numpy(dtype=bool), rows)
 
@@ -54,7 +54,7 @@ class Profile:
             elif subject.of is Of.ANSWER:
                 met &= self._answer_meets(subject, condition)
             else:
-                met &= condition.holds(_column(self.leads, subject.attribute))
+                met &= self.leads.meet(subject.attribute, condition)
         return met & self._some_user_meets(of_users) if of_users else met
 
     def _some_user_meets(self, conditions: Mapping[str, Condition]) -> BoolArray:
@@ -79,10 +79,6 @@ class Profile:
         some = np.zeros(len(self.leads), dtype=bool)
         some[rows[holds & (rows >= 0)]] = True
         return some
-
-
-def _column(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
-    return frame[name] if name in frame.columns else pd.Series(None, index=frame.index, dtype=object)
 
 
 def fit(icp: Icp, profile: Profile) -> pd.DataFrame:
@@ -187,5 +183,5 @@ def _excluded(rule: Exclusion, profile: Profile, domains: frozenset[str]) -> Boo
         return profile.meets(rule.when) if rule.when else nobody
     if not domains:
         return nobody
-    private = Condition(among=tuple(sorted(domains))).holds(_column(profile.leads, "domain"))
+    private = profile.leads.meet("domain", Condition(among=tuple(sorted(domains))))
     return profile.meets(rule.when) & private

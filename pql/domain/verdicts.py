@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pql.domain.calendar import DAY_MICROS, to_micros
-from pql.domain.conditions import BoolArray, Condition, Where
+from pql.domain.conditions import Attributes, BoolArray, Condition, Where
 from pql.domain.evaluation import Outcome, Verdicts
 from pql.domain.measures.active_days import ActiveDays
 from pql.domain.measures.active_time import ActiveTime
@@ -77,7 +77,7 @@ def _decay(points: Points) -> OccurrenceDecay | None:
 def judge(
     signals: Sequence[Signal],
     measured: pd.DataFrame,
-    leads: pd.DataFrame,
+    leads: Attributes,
     eligible: "pd.Series[bool]",
     *,
     as_of: datetime,
@@ -281,7 +281,7 @@ def _decays(signal: Signal, rows: pd.DataFrame, ages: Floats) -> Floats:
 class _Gates:
     """Conditions on attributes, each evaluated once however many signals share it."""
 
-    def __init__(self, leads: pd.DataFrame) -> None:
+    def __init__(self, leads: Attributes) -> None:
         self._leads = leads
         self._held: dict[tuple[str, Condition], BoolArray] = {}
 
@@ -323,20 +323,31 @@ def capped(signals: Sequence[Signal], points: Mapping[str, Floats], scoring: Sco
     """
     if not signals:
         return {}
-    factors: dict[str, Floats | None] = {}
-    for group in dict.fromkeys(signal.points.group for signal in signals):
-        own = (points[signal.name] for signal in signals if signal.points.group == group)
-        cap = scoring.group_caps.get(group, np.inf)
-        factors[group] = _factor(_sum(np.maximum(part, 0.0) for part in own), cap) if np.isfinite(cap) else None
-
-    def shrunk(signal: Signal) -> Floats:
-        # Worked out anew each time it is needed: a million leads by twenty signals are 160 MB.
-        return _shrunk(points[signal.name], factors[signal.points.group])
-
-    lifted = _sum(np.maximum(shrunk(signal), 0.0) for signal in signals)
-    lowered = _sum(np.minimum(shrunk(signal), 0.0) for signal in signals)
+    lifts, lowered = _by_group(signals, points)
+    factors = {group: _factor(lift, scoring.group_caps.get(group, np.inf)) for group, lift in lifts.items()}
+    # All positive points of a group shrink alike, so what is left of their sum is the sum of what is left.
+    lifted = _sum(_shrunk(lift, factors[group]) for group, lift in lifts.items())
     total = _factor(lifted, scoring.total_cap - lowered)
-    return {signal.name: _shrunk(shrunk(signal), total) for signal in signals}
+    both = {group: _product(factor, total) for group, factor in factors.items()}
+    rows = {group: None if factor is None else np.flatnonzero(factor != 1.0) for group, factor in both.items()}
+    return {
+        signal.name: _shrunk(points[signal.name], both[signal.points.group], rows[signal.points.group])
+        for signal in signals
+    }
+
+
+def _by_group(signals: Sequence[Signal], points: Mapping[str, Floats]) -> tuple[dict[str, Floats], Floats]:
+    """The sum of the positive points of each group, and that of all negative ones."""
+    size = len(points[signals[0].name])
+    lifts: dict[str, Floats] = {}
+    lowered = np.zeros(size)
+    for signal in signals:
+        lift, own = lifts.setdefault(signal.points.group, np.zeros(size)), points[signal.name]
+        if own.min(initial=0.0) < 0.0:
+            lowered += np.minimum(own, 0.0)
+            own = np.maximum(own, 0.0)
+        lift += own
+    return lifts, lowered
 
 
 def _sum(parts: Iterable[Floats]) -> Floats:
@@ -349,5 +360,19 @@ def _factor(lifted: Floats, cap: Floats | float) -> Floats | None:
     return np.divide(cap, lifted, out=np.ones_like(lifted), where=over) if over.any() else None
 
 
-def _shrunk(points: Floats, factor: Floats | None) -> Floats:
-    return points if factor is None else np.where(points > 0, points * factor, points)
+def _product(one: Floats | None, other: Floats | None) -> Floats | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one * other
+
+
+def _shrunk(points: Floats, factor: Floats | None, rows: npt.NDArray[np.intp] | None = None) -> Floats:
+    """The points, the positive ones times the factor; `rows`: where it is not 1, if that is known."""
+    if factor is None:
+        return points
+    if rows is None:
+        return np.where(points > 0, points * factor, points)
+    left = points.copy()
+    own = points[rows]
+    left[rows] = np.where(own > 0, own * factor[rows], own)
+    return left

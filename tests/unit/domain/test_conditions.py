@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pql.domain.conditions import OPERATORS, Condition, Where, fold, say_scalar
+from pql.domain.conditions import OPERATORS, Attributes, Condition, Where, fold, say_scalar
 
 
 def holds(written: object, *values: Any, dtype: Any = None) -> list[bool]:
@@ -219,9 +219,20 @@ def test_one_value_is_judged_as_in_a_column(value: object, written: object) -> N
 @given(
     st.lists(st.none() | st.text("aAßſıİ \t\x1c\x85ÄQqm.", max_size=4), min_size=1, max_size=6),
     st.sampled_from(
-        [{"in": ["A", "ß", " "]}, {"not": "a"}, {"not_in": ["ss", "Ä"]}, {"matches": "^q"}, {"words": "qm"}, "ä"]
+        [
+            {"in": ["A", "ß", " "]},
+            {"exists": False},
+            {"not": "a"},
+            {"not_in": ["ss", "Ä"]},
+            {"matches": "^q"},
+            {"words": "qm"},
+            "ä",
+        ]
     ),
 )
 def test_a_column_of_text_is_compared_as_each_of_its_values(values: list[str | None], written: object) -> None:
     alone = [holds(written, value, dtype=object)[0] for value in values]
     assert holds(written, *values, dtype="str") == alone
+    condition, attributes = Condition.parse(written), Attributes(pd.DataFrame({"plan": pd.Series(values, dtype="str")}))
+    assert attributes.meet("plan", condition).tolist() == alone
+    assert attributes.meet("plan", condition).tolist() == alone  # from what is told apart by then

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pql.domain.conditions import Where
+from pql.domain.conditions import Attributes, Where
 from pql.domain.durations import Duration
 from pql.domain.evaluation import Outcome, Verdicts
 from pql.domain.measures.attribute import Attribute
@@ -33,7 +33,7 @@ def judged(
     return judge(
         [signals] if isinstance(signals, Signal) else signals,
         rows,
-        who,
+        Attributes(who),
         pd.Series([True] * len(who) if eligible is None else eligible, index=who.index),
         as_of=AS_OF,
         scoring=scoring,
