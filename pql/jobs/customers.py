@@ -97,9 +97,10 @@ def new_conversions(leads: pd.DataFrame, customers: pd.DataFrame, *, as_of: date
     """Leads that pay by now and were not known to."""
     converted = leads["converted_at"].dropna()
     fresh = converted[~converted.index.isin(customers.index) & (converted < to_micros(as_of))]
+    plans = leads["plan"].reindex(fresh.index).fillna("").tolist()
     return [
-        ConversionRecord(lead_id=str(lead_id), converted_at=from_micros(float(at)), plan=_plan(leads, str(lead_id)))
-        for lead_id, at in fresh.items()
+        ConversionRecord(lead_id=str(lead_id), converted_at=from_micros(float(at)), plan=str(plan))
+        for (lead_id, at), plan in zip(fresh.items(), plans, strict=True)
     ]
 
 
@@ -129,8 +130,9 @@ def closed_by_conversion(
         rules: For the stages of customers and the cooldown.
         as_of: The instant; the conversion's, where the subscription that made it cannot be told.
     """
-    pays = {*map(str, leads.index[leads["stage"].isin(rules.stages.customer)]), *(row.lead_id for row in fresh)}
-    live = episodes[episodes.index.isin(pays & {*map(str, leads.index)})]
+    places = leads.index.get_indexer(episodes.index)
+    pays = leads["stage"].isin(rules.stages.customer).to_numpy() | leads.index.isin([row.lead_id for row in fresh])
+    live = episodes[(places >= 0) & pays[places]]
     cooldown = timedelta(seconds=rules.qualification.cooldown.seconds)
     return [
         EpisodeClosed(

@@ -147,15 +147,30 @@ def decide_all(
     project: Project, evaluation: Evaluation, cases: Sequence[Case], memory: Memory, *, baseline: bool
 ) -> list[Told]:
     """Decide case by case, in their order, since each message sent leaves less of a rep's budget."""
-    return [_decide_one(project, evaluation, case, memory, baseline=baseline) for case in cases]
+    leads, standing = evaluation.leads, evaluation.scores["eligible"]
+    deals = leads["open_deal"] if "open_deal" in leads else pd.Series(False, index=leads.index)
+    ids = list({case.candidate.lead_id for case in cases if case.still_true})
+    # A frame is asked once: to ask it lead by lead costs more than all decisions.
+    eligible = dict(zip(ids, standing.reindex(ids).tolist(), strict=True))
+    open_deals = dict(zip(ids, deals.reindex(ids).tolist(), strict=True))
+    decided = []
+    for case in cases:
+        lead_id = case.candidate.lead_id
+        of_lead = Circumstances(
+            eligible=bool(known(eligible.get(lead_id))),
+            open_deal=bool(known(open_deals.get(lead_id))),
+            baseline=baseline,
+        )
+        decided.append(_decide_one(project, evaluation, case, memory, of_lead))
+    return decided
 
 
-def _decide_one(project: Project, evaluation: Evaluation, case: Case, memory: Memory, *, baseline: bool) -> Told:
+def _decide_one(project: Project, evaluation: Evaluation, case: Case, memory: Memory, of_lead: Circumstances) -> Told:
     if not case.still_true:
         told = case.candidate.key in memory.told
         gone = Circumstances(told_key=told, still_true=False)
         return Told(case=case, decision=decide(case.candidate, gone, as_of=evaluation.as_of))
-    facts = _circumstances(project, evaluation, case, memory, baseline=baseline)
+    facts = _circumstances(project, case, memory, of_lead)
     first = decide(case.candidate, facts, as_of=evaluation.as_of)
     if not first.why.sends and not first.why.waits:
         return Told(case=case, decision=first)
@@ -251,16 +266,12 @@ def success_route(project: Project, facts: Mapping[str, object]) -> Route:
     return Route(rep=rep, slack_channel="", path=(step,))
 
 
-def _circumstances(
-    project: Project, evaluation: Evaluation, case: Case, memory: Memory, *, baseline: bool
-) -> Circumstances:
+def _circumstances(project: Project, case: Case, memory: Memory, of_lead: Circumstances) -> Circumstances:
+    """What is known of the lead, and what is remembered."""
     lead_id = case.candidate.lead_id
-    leads = evaluation.leads
-    return Circumstances(
-        eligible=bool(evaluation.scores.at[lead_id, "eligible"]),
+    return replace(
+        of_lead,
         gate_holds=case.gate_holds,
-        baseline=baseline,
-        open_deal=bool("open_deal" in leads and known(leads.at[lead_id, "open_deal"])),
         told_key=case.candidate.key in memory.told,
         told_same_at=memory.told_at(lead_id, subject=case.candidate.subject.value, topic=case.topic),
         told_lead_at=memory.told_at(lead_id),

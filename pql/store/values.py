@@ -31,6 +31,8 @@ def instant(stored: float | None) -> datetime | None:
 
 def clean(text: object) -> str:
     """Text that any database takes: PostgreSQL refuses NUL, and UTF-8 has no lone surrogates. None is empty."""
+    if type(text) is str and text.isascii() and "\x00" not in text:
+        return text
     if text is None or text is pd.NA or (isinstance(text, float) and math.isnan(text)):
         return ""
     return str(text).replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
@@ -61,8 +63,16 @@ def _encodes(text: str) -> bool:
     return True
 
 
+_AS_IT_IS = frozenset({int, bool, type(None)})
+
+
 def plain(value: object) -> Any:
     """A value as JSON has it: infinite and missing numbers are null, instants ISO text, sets and arrays lists."""
+    kind = type(value)
+    if kind in _AS_IT_IS:
+        return value
+    if kind is str:
+        return clean(value)
     match value:
         case _ if value is pd.NaT or value is pd.NA:
             return None
