@@ -68,16 +68,11 @@ _AS_IT_IS = frozenset({int, bool, type(None)})
 
 def plain(value: object) -> Any:
     """A value as JSON has it: infinite and missing numbers are null, instants ISO text, sets and arrays lists."""
-    kind = type(value)
-    if kind in _AS_IT_IS:
+    if type(value) in _AS_IT_IS:
         return value
-    if kind is str:
-        return clean(value)
     match value:
         case _ if value is pd.NaT or value is pd.NA:
             return None
-        case None | bool():
-            return value
         case Enum():
             return plain(value.value)
         case str():
