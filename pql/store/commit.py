@@ -49,7 +49,7 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
         enqueued=enqueued,
         enqueued_before=len(results.outbox) - enqueued,
         validity_changes=sum(
-            validity.write(connection, entity, known, run.as_of, _differing(results, entity, known, written))
+            validity.write(connection, run, entity, known, _differing(results, entity, known, written))
             for entity, known in results.validity.items()
         ),
     )

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
 from pql.domain.evaluation import Evaluation
-from pql.store import statements
+from pql.store import fingerprints, statements
+from pql.store.fingerprints import Fingerprints
 from pql.store.layout import Layout, unpack_fit, unpack_verdicts
 from pql.store.packing import COLUMNS, SCORED, TEXTS, Packed
 from pql.store.records import Found, LeadRecord, Run, ScoreRecord
@@ -28,6 +29,7 @@ _SHOWN = (
     *("fit", "coverage", "fit_grade", "behaviour", "band", "grade", "tier", "updated_at"),
 )
 _WRITTEN = (*COLUMNS, "run_id", "updated_at", "gone", "layout")
+_KIND = "leads"
 _NEAR = 0.6
 _Rows: TypeAlias = list[tuple[Any, ...]]
 _Made = TypeVar("_Made")
@@ -56,32 +58,67 @@ def write(
     shown: Collection[str],
     kept: Collection[str] = (),
 ) -> Written:
-    """Write the leads that differ from what is stored, part by part; one query reads the hashes of all.
+    """Write the leads that differ from what is stored, part by part.
 
     `kept`: the attributes that are kept with their validity; where these become others, every lead differs.
     """
     live = connection.scalars(sa.select(qualifications.c.lead_id).where(qualifications.c.closed_at.is_(None)))
     packed = Packed(evaluation, list(shown), set(live), kept=list(kept))
-    stored = _stored(connection)
-    places = stored.index.get_indexer(pd.Index(packed.ids, dtype=object))
+    stored = _stored(connection, run)
+    places = stored.places(packed.ids)
     of_run = (run.id, to_micros(run.as_of), False, _layout_id(connection, packed.layout))
     written, history = [np.zeros(0, dtype=np.int64)], 0
 
-    def prepared(start: int) -> tuple[npt.NDArray[np.int64], _Rows, _Rows]:
+    def prepared(start: int) -> _Prepared:
         part, before = packed.part(start, start + ROWS), places[start : start + ROWS]
-        changed = _differs(stored["row_hash"], before, part.row_hashes)
-        scored = _differs(stored["score_hash"], before, part.score_hashes)
-        return changed + start, part.rows(changed, of_run), part.scored(scored, of_run[:2])
+        changed = _differs(stored.columns["row_hash"], before, part.row_hashes)
+        scored = _differs(stored.columns["score_hash"], before, part.score_hashes)
+        return _Prepared(
+            changed=changed + start,
+            rows=part.rows(changed, of_run),
+            steps=part.scored(scored, of_run[:2]),
+            hashes=(part.row_hashes, part.score_hashes),
+        )
 
-    for changed, rows, steps in _one_ahead(prepared, range(0, len(places), ROWS)):
-        statements.write_rows(connection, leads, _WRITTEN, rows, key=["lead_id"])
-        statements.write_rows(connection, scores, (*SCORED, "run_id", "as_of"), steps, key=["lead_id", "as_of"])
-        written, history = [*written, changed], history + len(steps)
-    unseen = np.ones(len(stored), dtype=bool)
+    hashes = [(np.zeros(0, dtype=np.int64),) * 2]
+    for one in _one_ahead(prepared, range(0, len(places), ROWS)):
+        statements.write_rows(connection, leads, _WRITTEN, one.rows, key=["lead_id"])
+        statements.write_rows(connection, scores, (*SCORED, "run_id", "as_of"), one.steps, key=["lead_id", "as_of"])
+        written, history, hashes = [*written, one.changed], history + len(one.steps), [*hashes, one.hashes]
+    changed = np.concatenate(written)
+    gone = _end(connection, run, stored, places)
+    row_hashes, score_hashes = (np.concatenate(part) for part in zip(*hashes, strict=True))
+    here = fingerprints.of(
+        packed.ids, row_hash=row_hashes, score_hash=score_hashes, gone=np.zeros(len(places), dtype=bool)
+    )
+    left = stored.without(places[places >= 0])
+    fingerprints.keep(connection, _KIND, run, here + _as_gone(left))
+    return Written(changed=changed, gone=gone, scores=history)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A part of the leads: which of them differ, what is written of them, and the hashes of all."""
+
+    changed: npt.NDArray[np.int64]
+    rows: _Rows
+    steps: _Rows
+    hashes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def _end(connection: sa.Connection, run: Run, stored: Fingerprints, places: npt.NDArray[np.int64]) -> Sequence[str]:
+    """Mark those that the source no longer has."""
+    unseen = ~stored.columns["gone"]
     unseen[places[places >= 0]] = False
-    gone = stored.index[unseen & ~stored["gone"].to_numpy(dtype=bool)].tolist()
+    gone = stored.names(np.flatnonzero(unseen))
     _mark_gone(connection, run, gone)
-    return Written(changed=np.concatenate(written), gone=gone, scores=history)
+    return gone
+
+
+def _as_gone(left: Fingerprints) -> Fingerprints:
+    """As `_mark_gone` leaves them."""
+    everyone = {"row_hash": np.zeros(len(left), dtype=np.int64), "gone": np.ones(len(left), dtype=bool)}
+    return Fingerprints(left.ids, {**left.columns, **everyone})
 
 
 def _one_ahead(make: Callable[[int], _Made], starts: Iterable[int]) -> Iterator[_Made]:
@@ -102,18 +139,18 @@ def _layout_id(connection: sa.Connection, layout: Layout) -> int:
     return number
 
 
-def _stored(connection: sa.Connection) -> pd.DataFrame:
-    """Index `lead_id`; the hashes, and who is gone."""
-    columns = ("lead_id", "row_hash", "score_hash", "gone")
-    types = (object, np.int64, np.int64, bool)
-    return statements.fetched(connection, sa.select(*(leads.c[name] for name in columns)), types).set_index("lead_id")
+def _stored(connection: sa.Connection, run: Run) -> Fingerprints:
+    """The hashes, and who is gone."""
+    types = {"row_hash": np.int64, "score_hash": np.int64, "gone": bool}
+    rows = sa.select(leads.c.lead_id, *(leads.c[name] for name in types))
+    return fingerprints.stored(connection, _KIND, run, rows, types)
 
 
 def _differs(
-    stored: "pd.Series[int]", places: npt.NDArray[np.intp], now: npt.NDArray[np.int64]
+    stored: npt.NDArray[np.int64], places: npt.NDArray[np.int64], now: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     # No hash is 0, so a lead that is new (at place -1) differs.
-    known = np.append(stored.to_numpy(), 0)[places]
+    known = np.append(stored, 0)[places]
     return np.flatnonzero(known != now)
 
 

@@ -126,8 +126,15 @@ leads = sa.Table(
     _json("verdict_texts"),  # the values that are text, by signal
 )
 sa.Index("ix_leads_behaviour", leads.c.behaviour)
-# A run reads the hashes of all leads: from here a tenth of the pages.
-sa.Index("ix_leads_hashes", leads.c.lead_id, leads.c.row_hash, leads.c.score_hash, leads.c.gone)
+
+# The hashes of all rows of a kind, which a run compares with its own; they follow from the rows.
+fingerprints = sa.Table(
+    "fingerprints",
+    metadata,
+    _text("kind", primary_key=True),
+    _text("run_id"),
+    sa.Column("content", sa.LargeBinary, nullable=False),  # an Arrow stream: ids and hashes
+)
 
 layouts = sa.Table("layouts", metadata, _counter("id"), sa.Column("text", sa.Text, nullable=False, unique=True))
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +10,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import to_micros
-from pql.store import statements
+from pql.store import fingerprints, statements
+from pql.store.fingerprints import Fingerprints
+from pql.store.records import Run
 from pql.store.tables import validity
 from pql.store.values import chunks, clean_texts, loads, objects, text_hashes
 
 ROWS = 10_000  # entities put into words at a time
-FEW = 20_000  # of more, all are read at once
 _WRITTEN = ("entity", "entity_id", "valid_from", "known", "hash")
 _NOTHING = "{}"
 
@@ -30,65 +30,71 @@ class Differing:
 
 
 def write(
-    connection: sa.Connection, entity: str, known: pd.DataFrame, as_of: datetime, differing: Differing | None = None
+    connection: sa.Connection, run: Run, entity: str, known: pd.DataFrame, differing: Differing | None = None
 ) -> int:
-    """Write what changed of all entities of a kind; how many of them have other values now, or none any more.
-
-    One query reads the hashes of what held so far, whatever the number of entities; where few can have changed,
-    only theirs.
-    """
+    """Write what changed of all entities of a kind; how many of them have other values now, or none any more."""
     if differing is not None:
         known = known.iloc[differing.known]
     ids = clean_texts(known.index.to_series())
-    stored = _stored(connection, entity, None if differing is None else [*ids, *differing.gone])
-    places = stored.index.get_indexer(pd.Index(ids, dtype=object))
-    unseen = np.ones(len(stored), dtype=bool)
-    unseen[places[places >= 0]] = False
-    changes = _end(connection, entity, stored.index[unseen], as_of)
+    stored = _stored(connection, run, entity)
+    places = stored.places(ids)
+    ended = _unseen(stored, places, differing)
+    changes = _close(connection, entity, stored.names(ended), run.as_of)
     known = known.reset_index(drop=True)[sorted(known.columns)]  # to slice an index of texts is slow
+    hashes = np.zeros(len(ids), dtype=np.int64)
     for start in range(0, len(ids), ROWS):
         rows = slice(start, start + ROWS)
-        changes += _write_part(connection, entity, ids[rows], known.iloc[rows], stored, places[rows], as_of)
+        hashes[rows], changed = _write_part(connection, run, entity, ids[rows], known.iloc[rows], stored, places[rows])
+        changes += changed
+    here = fingerprints.of(ids, hash=hashes).without(np.flatnonzero(hashes == 0))
+    left = stored.without(np.concatenate([ended, places[places >= 0]]))
+    fingerprints.keep(connection, f"validity:{entity}", run, left + here)
     return changes
 
 
-def _stored(connection: sa.Connection, entity: str, ids: Sequence[str] | None) -> pd.DataFrame:
-    """Index `entity_id`; the hashes of what still holds, of these entities or of all."""
-    query = sa.select(validity.c.entity_id, validity.c.hash)
-    query = query.where(validity.c.entity == entity, validity.c.valid_to.is_(None))
-    if ids is None or len(ids) > FEW:
-        found = statements.fetched(connection, query, (object, np.int64)).set_index("entity_id")
-        return found if ids is None else found[found.index.isin(ids)]
-    parts = [query.where(validity.c.entity_id.in_(part)) for part in chunks(ids, statements.ROWS)]
-    frames = [statements.fetched(connection, part, (object, np.int64)) for part in parts]
-    empty = pd.DataFrame({"entity_id": pd.Series(dtype=object), "hash": pd.Series(dtype=np.int64)})
-    return (pd.concat(frames) if frames else empty).set_index("entity_id")
+def _stored(connection: sa.Connection, run: Run, entity: str) -> Fingerprints:
+    """The hashes of what still holds."""
+    rows = sa.select(validity.c.entity_id, validity.c.hash)
+    rows = rows.where(validity.c.entity == entity, validity.c.valid_to.is_(None))
+    return fingerprints.stored(connection, f"validity:{entity}", run, rows, {"hash": np.int64})
+
+
+def _unseen(stored: Fingerprints, places: npt.NDArray[np.int64], differing: Differing | None) -> npt.NDArray[np.int64]:
+    """Where those stand of which nothing is known any more."""
+    if differing is not None:
+        gone = stored.places(differing.gone)
+        return gone[gone >= 0]
+    unseen = np.ones(len(stored), dtype=bool)
+    unseen[places[places >= 0]] = False
+    return np.flatnonzero(unseen)
 
 
 def _write_part(
     connection: sa.Connection,
+    run: Run,
     entity: str,
     ids: list[str],
     known: pd.DataFrame,
-    stored: pd.DataFrame,
-    places: npt.NDArray[np.intp],
-    as_of: datetime,
-) -> int:
+    stored: Fingerprints,
+    places: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], int]:
+    """The hashes, 0 where nothing is known, and how many changed."""
     texts = objects({str(name): known[name] for name in known}, len(ids))
-    hashes = text_hashes(texts).view(np.int64)
-    here, empty = places >= 0, np.array([text == _NOTHING for text in texts], dtype=bool)
-    same = here & (np.append(stored["hash"].to_numpy(), 0)[places] == hashes)
-    _end(connection, entity, stored.index[places[here & ~same]], as_of)
-    at = to_micros(as_of)
+    empty = np.array([text == _NOTHING for text in texts], dtype=bool)
+    hashes = np.where(empty, 0, text_hashes(texts).view(np.int64))
+    here = places >= 0
+    same = np.append(stored.columns["hash"], 0)[places] == hashes
+    _close(connection, entity, stored.names(places[here & ~same]), run.as_of)
+    at = to_micros(run.as_of)
     begun = np.flatnonzero(~same & ~empty).tolist()
     rows = [(entity, ids[row], at, texts[row], int(hashes[row])) for row in begun]
     statements.write_rows(connection, validity, _WRITTEN, rows, key=_WRITTEN[:3])
-    return int(np.count_nonzero(~same & (here | ~empty)))
+    return hashes, int(np.count_nonzero(~same))
 
 
-def _end(connection: sa.Connection, entity: str, ids: "pd.Index[Any]", as_of: datetime) -> int:
+def _close(connection: sa.Connection, entity: str, ids: Sequence[str], as_of: datetime) -> int:
     table, at = validity.c, to_micros(as_of)
-    for chunk in chunks(ids.tolist(), statements.ROWS):
+    for chunk in chunks(ids, statements.ROWS):
         mine = (table.entity == entity, table.entity_id.in_(chunk), table.valid_to.is_(None))
         # What began at this very instant leaves no trace; a span is never empty.
         connection.execute(sa.delete(validity).where(*mine, table.valid_from >= at))
