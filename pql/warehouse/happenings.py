@@ -26,20 +26,24 @@ Reader: TypeAlias = Callable[[Rows], Expr]
 _UNORDERED = (Kind.JSON, Kind.NESTED)
 
 
-def one_a_key(rows: Rows, key: str, columns: Mapping[str, Expr], first: Sequence[Expr] = ()) -> Any:
+def one_a_key(
+    rows: Rows, key: str, columns: Mapping[str, Expr], first: Sequence[Expr] = (), wanted: Sequence[Expr] = ()
+) -> Any:
     """A relation with one row for each id, whatever the order of rows; rows without an id are left out.
 
     Args:
         key: The id's column.
         columns: What is wanted of the row.
         first: The row that is least in these stays; then the least in all columns as text.
+        wanted: What must hold of a row to be looked at.
     """
     engine = rows.relation.engine
     id_text = rows.clean(key).expr
     order = [*(part for expr in first for part in (expr.is_(None), expr)), *tie_order(engine, rows)]
     number = sa.func.row_number().over(partition_by=id_text, order_by=order)
     labelled = [expr.label(name) for name, expr in columns.items()]
-    numbered = sa.select(id_text.label(key), *labelled, number.label("pql_number")).where(id_text.is_not(None))
+    numbered = sa.select(id_text.label(key), *labelled, number.label("pql_number"))
+    numbered = numbered.where(id_text.is_not(None), *wanted)
     inner = numbered.subquery()
     return sa.select(*(inner.c[name] for name in (key, *columns))).where(inner.c.pql_number == 1)
 

@@ -1,6 +1,7 @@
 """Who there is: accounts with their company, users with their account, and which of them make up which lead."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -47,6 +48,15 @@ class Members:
         self._until = until
         self._find_seen = seen
         self._pairs: dict[tuple[Level, Level], pd.DataFrame] = {}
+        self._only: Sequence[str] | None = None
+
+    def among(self, accounts: Sequence[str]) -> "Members":
+        """The same accounts, and only the users who are listed with one of these: for few, no more is read."""
+        if "users" in self.__dict__ or self._relations.get("users") is None:
+            return self
+        few = copy(self)
+        few._only, few._pairs = accounts, {}  # noqa: SLF001 - of its own class
+        return few
 
     @cached_property
     def _seen(self) -> "Seen":
@@ -90,17 +100,23 @@ class Members:
             return self._seen.users.assign(created_at=float("nan"))
         rows = relation.rows()
         created = self._created(rows) if relation.has("created_at") else sa.cast(sa.null(), sa.BigInteger)
-        columns = {"account_id": rows.clean("account_id").expr, "created_at": created, **attributes(rows)}
-        return self._there_yet(typed(self._each(rows, "user_id", columns), relation))
+        account_id = rows.clean("account_id").expr
+        columns = {"account_id": account_id, "created_at": created, **attributes(rows)}
+        if self._only is None:
+            return self._there_yet(typed(self._each(rows, "user_id", columns), relation))
+        # All rows of these users, since an earlier one may name another account.
+        user_id = rows.clean("user_id").expr
+        theirs = user_id.in_(sa.select(user_id).where(account_id.in_(self._only)).correlate(None))
+        return self._there_yet(typed(self._each(rows, "user_id", columns, theirs), relation))
 
-    def _each(self, rows: Rows, key: str, columns: Mapping[str, Expr]) -> pd.DataFrame:
+    def _each(self, rows: Rows, key: str, columns: Mapping[str, Expr], *wanted: Expr) -> pd.DataFrame:
         """One row for each id: as they come where each has one, else the earliest created."""
         path, id_text = rows.relation.file.path, rows.clean(key).expr
         plain = sa.select(id_text.label(key), *(expr.label(name) for name, expr in columns.items()))
-        frame = self._source.fetch(plain.where(id_text.is_not(None)), path)
+        frame = self._source.fetch(plain.where(id_text.is_not(None), *wanted), path)
         if frame[key].is_unique:
             return frame
-        return self._source.fetch(one_a_key(rows, key, columns, [columns["created_at"]]), path)
+        return self._source.fetch(one_a_key(rows, key, columns, [columns["created_at"]], wanted), path)
 
     def keys(self, level: Level) -> pd.DataFrame:
         """Whom a level measures: `key`, sorted, and `created_at`; of a company, the earliest of its accounts."""

@@ -84,6 +84,7 @@ class Warehouse:
         self._kept_at: datetime | None = None
         self._surveys: dict[tuple[Happening, datetime | None, datetime | None], Survey] = {}
         self._members: Members | None = None
+        self._few: tuple[frozenset[str], Members] | None = None
         self._subscriptions: pd.DataFrame | None = None
         self._allowance_rows: pd.DataFrame | None = None
         self._deals: pd.Index[str] | None = None
@@ -133,7 +134,7 @@ class Warehouse:
 
     def users(self, lead_ids: Sequence[str]) -> pd.DataFrame:
         """The users of leads, sorted: `user_id`, `lead_id`, `name`, `email`, `role` and all other attributes."""
-        members = self._current_members()
+        members = self._members_of(lead_ids)
         pairs = members.pairs(Level.USER, self._lead).rename(columns={"key": "user_id"})
         pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
         users = members.users.drop(columns=["account_id", "created_at"])
@@ -226,9 +227,10 @@ class Warehouse:
     def user_measures(self, plan: Plan, lead_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
         """The measures of a plan for each user of leads: index `user_id`, and `lead_id` beside the plan's columns."""
         self._keep_for(as_of)
-        pairs = self._current_members().pairs(Level.USER, self._lead)
+        members = self._members_of(lead_ids)
+        pairs = members.pairs(Level.USER, self._lead)
         wanted = pairs[pairs["lead_id"].isin(list(lead_ids))].drop_duplicates("key").set_index("key")["lead_id"]
-        measured = self.measures(by_user(plan), [as_of], list(wanted.index))
+        measured = self._measured(by_user(plan), [as_of], as_of, list(wanted.index), members)
         frame = measured.droplevel("as_of").rename_axis("user_id")
         return frame.assign(lead_id=wanted.reindex(frame.index))
 
@@ -330,7 +332,7 @@ class Warehouse:
 
     def _forget(self) -> None:
         self._surveys.clear()
-        self._members = None
+        self._members = self._few = None
         self._subscriptions = self._allowance_rows = self._deals = None
 
     def _keep_for(self, as_of: datetime) -> None:
@@ -349,6 +351,18 @@ class Warehouse:
                 seen=self._seen,
             )
         return self._members
+
+    def _members_of(self, lead_ids: Sequence[str]) -> Members:
+        """Members with the users of these leads at least: of few leads, no others are read."""
+        members = self._current_members()
+        if self._lead is Level.USER or len(lead_ids) > MOST_NAMED:
+            return members
+        asked = frozenset(lead_ids)
+        if self._few is None or self._few[0] != asked:
+            accounts = members.accounts_of(self._lead)
+            theirs = accounts.loc[accounts["lead_id"].isin(asked), "account_id"].tolist()
+            self._few = asked, members if len(theirs) > MOST_NAMED else members.among(theirs)
+        return self._few[1]
 
     def _seen(self) -> Seen:
         """The users that events name, for a source without a users relation."""
@@ -400,10 +414,15 @@ class Warehouse:
         return known.by_lead(members, facts, level)
 
     def _measured(
-        self, plan: Plan, instants: Sequence[datetime], until: datetime, lead_ids: Sequence[str] | None
+        self,
+        plan: Plan,
+        instants: Sequence[datetime],
+        until: datetime,
+        lead_ids: Sequence[str] | None,
+        members: Members | None = None,
     ) -> pd.DataFrame:
         self._keep_for(until)
-        members = self._current_members()
+        members = members or self._current_members()
         wanted = members.lead_ids(plan.lead) if lead_ids is None else sorted(set(lead_ids))
         reader = PlanReader(
             source=self._source,

@@ -18,6 +18,7 @@ from pql.domain.partials import Level
 from pql.domain.patterns.first import First
 from pql.domain.patterns.times import Times
 from pql.domain.plan import Plan, PlanItem
+from pql.warehouse.warehouse import MOST_NAMED
 from tests.integration.warehouse.conftest import Database, database_on
 from tests.integration.warehouse.test_cleaning import LONG_AGO, MONTH, NOON, account, event
 from tests.sources import ENGINES, Row
@@ -134,6 +135,26 @@ def test_users_come_with_their_lead(database: Database) -> None:
     users = warehouse.users(["acme.test"])
     assert users[["user_id", "lead_id"]].to_numpy().tolist() == [["1", "acme.test"], ["2", "acme.test"]]
     assert users.columns[:5].tolist() == ["user_id", "lead_id", "name", "email", "role"]
+
+
+def test_users_of_few_leads_are_the_same_as_among_those_of_all(database: Database) -> None:
+    listed = [
+        {"user_id": "1", "account_id": "a", "created_at": NOON - DAY},
+        {"user_id": "1", "account_id": "b", "created_at": NOON - 2 * DAY},
+        {"user_id": "2", "account_id": "a", "created_at": NOON - DAY},
+        {"user_id": "3", "account_id": "b", "created_at": NOON + DAY},
+    ]
+    database.write(accounts=[account("a"), account("b"), account("c")], users=listed, events=[])
+    everybody = ["a", "b", "c", *map(str, range(MOST_NAMED))]
+    every = database.open("accounts", "users", "events")
+    every.leads(as_of=NOON)
+    users = every.users(everybody)
+    assert users[["user_id", "lead_id"]].to_numpy().tolist() == [["1", "b"], ["2", "a"]]
+    few = database.open("accounts", "users", "events")
+    few.leads(as_of=NOON)
+    for lead_id in ("a", "b", "c"):
+        own = users[users["lead_id"] == lead_id].reset_index(drop=True)
+        pd.testing.assert_frame_equal(few.users([lead_id]), own)
 
 
 def test_answers_are_those_given_before_the_instant(database: Database) -> None:
