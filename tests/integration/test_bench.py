@@ -1,18 +1,23 @@
 """The benchmark's own worlds and rivals: deterministic, and of one mind with the program about every number."""
 
+import pickle
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 
+from bench import state
 from bench.compare import NumbersDiffer, same
+from bench.frames import made, widened
 from bench.harness import Row, Spread
 from bench.projects import project_over
 from bench.rivals.frames import Frames
 from bench.rivals.raw import VARIANTS, Raw
 from bench.signals import TWELVE, plan
 from bench.worlds import LANDED_UNTIL, World, build_duckdb, connected, land
+from pql.config import load
+from pql.config.starter import starter_folder
 from pql.warehouse import open_warehouse
 
 
@@ -79,3 +84,13 @@ def test_a_number_that_differs_fails_the_benchmark_and_says_whose() -> None:
 def test_a_row_says_which_bar_its_median_reaches(ratio: float, met: str) -> None:
     spread = Spread.of([ratio, ratio / 2, ratio * 2])
     assert Row(bar="1", what="", world="", ratio=spread, at_most=True, floor=1.1, target=0.8).met == met
+
+
+def test_the_states_benchmark_runs_the_main_job_on_its_frames(tmp_path: Path) -> None:
+    definitions = widened(load(starter_folder(), {})).definitions
+    file = tmp_path / "frames.pickle"
+    file.write_bytes(pickle.dumps(made(definitions, 300, as_of=state.FIRST)))
+    first, few, most = state.measure("sqlite", file)
+    assert first.written == 300
+    assert first.decisions > 0
+    assert 3 <= few.written < most.written < 300
