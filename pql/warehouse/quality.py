@@ -137,14 +137,20 @@ def _happenings(
 
 def _counts(relations: Relations, inner: Any, as_of: datetime, *, has_users: bool) -> tuple[dict[str, Expr], Any]:
     accounts = relations.needed("accounts").rows()
-    created = accounts.relation.engine.micros(accounts.column("created_at"))
-    known = one_a_key(accounts, "account_id", {"created": created}, [created]).subquery()
+    account_id, created = (
+        accounts.clean("account_id").expr,
+        accounts.relation.engine.micros(accounts.column("created_at")),
+    )
+    each = sa.select(account_id.label("account_id"), sa.func.min(created).label("created"))
+    known = each.where(account_id.is_not(None)).group_by(account_id).subquery()
     users = relations.get("users") if has_users else None
     joined: Any = inner
     account: Expr = inner.c.account_id
     if users is not None:
         rows = users.rows()
-        members = one_a_key(rows, "user_id", {"member_of": rows.clean("account_id").expr}).subquery()
+        alone = sa.select(inner.c.user_id).where(inner.c.account_id.is_(None)).correlate(None)
+        asked = rows.clean("user_id").expr.in_(alone)
+        members = one_a_key(rows, "user_id", {"member_of": rows.clean("account_id").expr}, wanted=[asked]).subquery()
         joined = joined.outerjoin(members, account.is_(None) & (members.c.user_id == inner.c.user_id))
         account = sa.func.coalesce(inner.c.account_id, members.c.member_of)
     joined = joined.outerjoin(known, known.c.account_id == account)
