@@ -44,6 +44,11 @@ def subscriptions(source: Source, relations: Relations, accounts: Sequence[str] 
     return frame.astype(kinds | dict.fromkeys(names[2:], "float64"))
 
 
+def with_pays(rows: pd.DataFrame, converts: Sequence[str]) -> pd.DataFrame:
+    """The subscriptions with `pays`: whether their status is one of those that mean that the account pays."""
+    return rows.assign(pays=rows["status"].map(fold, na_action="ignore").isin([fold(status) for status in converts]))
+
+
 def subscribed(rows: pd.DataFrame, converts: Sequence[str], as_of: datetime) -> pd.DataFrame:
     """What each account's subscriptions say at an instant.
 
@@ -58,7 +63,7 @@ def subscribed(rows: pd.DataFrame, converts: Sequence[str], as_of: datetime) -> 
     """
     now = to_micros(as_of)
     begun = rows[rows["started_at"] < now]
-    pays = begun["status"].map(fold, na_action="ignore").isin([fold(status) for status in converts])
+    pays = with_pays(begun, converts)["pays"]
     converted = begun[pays].groupby("account_id")["started_at"].min()
     live = begun.assign(pays=pays)[~(begun["ended_at"] < now)]
     live = live.assign(in_trial=(live["trial_ends_at"] >= now) & ~live["pays"])

@@ -33,6 +33,7 @@ def latest_rows(
     lead: Level,
     calendar: Calendar,
     as_of: datetime,
+    only: Reader | None = None,
 ) -> pd.DataFrame:
     """The latest row behind measures, for each lead: `signal`, `lead_id`, `latest` (text), `latest_at` (microseconds).
 
@@ -40,6 +41,7 @@ def latest_rows(
         usable: Rows of the leads that are wanted.
         measures: Measures of the same relation, with evidence, by the name of their signal.
         pairs: Which accounts, or for user leads which users, a lead has: `key` and `lead_id`.
+        only: What rows must pass beside, where an index finds them by it.
     """
     behind = {name: measure.evidence for name, measure in measures.items() if measure.evidence is not None}
     spans = {name: rule.bounds(calendar, as_of) for name, (_, rule) in behind.items()}
@@ -48,7 +50,7 @@ def latest_rows(
     for names in ([n for n, s in spans.items() if s.start is None], [n for n, s in spans.items() if s.start]):
         if names:
             wanted = {name: (behind[name][0], spans[name]) for name in names}
-            frames.append(_latest_of(source, usable, wanted, lead))
+            frames.append(_latest_of(source, usable, wanted, lead, only))
     found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["signal", "key", "latest", "at"])
     joined = found.astype({"key": "str", "latest": "str", "at": "float64"}).merge(pairs, on="key")
     order = ["signal", "lead_id", "at", "latest"]
@@ -57,7 +59,9 @@ def latest_rows(
     return chosen.rename(columns={"at": "latest_at"})[list(LATEST_COLUMNS)]
 
 
-def _latest_of(source: Source, usable: Usable, wanted: Mapping[str, tuple[Partial, Span]], lead: Level) -> pd.DataFrame:
+def _latest_of(
+    source: Source, usable: Usable, wanted: Mapping[str, tuple[Partial, Span]], lead: Level, only: Reader | None
+) -> pd.DataFrame:
     """The latest row of each key for each signal: the rows are read once for all."""
     readers: dict[str, Reader] = {}
     columns: list[sa.Column[Any]] = [sa.Column("key", sa.Text), sa.Column("at_micros", sa.BigInteger)]
@@ -69,7 +73,7 @@ def _latest_of(source: Source, usable: Usable, wanted: Mapping[str, tuple[Partia
         columns += [sa.Column(f"shown_{number}", sa.Text), sa.Column(f"passes_{number}", sa.Boolean)]
     starts = [span.start for _, span in wanted.values()]
     start, end = (None if None in starts else min(s for s in starts if s)), max(span.end for _, span in wanted.values())
-    rows = usable.select(readers, start=start, end=end).subquery()
+    rows = usable.select(readers, start=start, end=end, where=only).subquery()
     key = rows.c.user_id if lead is Level.USER else rows.c.account_id
     select = sa.select(key.label("key"), rows.c.at_micros, *(rows.c[name] for name in readers))
     name, path = f"pql_latest_{usable.relation.name}", usable.relation.file.path

@@ -267,7 +267,9 @@ class Warehouse:
         return PatternRows(
             events=events,
             allowances=_of_leads(self._allowances(), accounts),
-            subscriptions=_of_leads(self._subscription_rows(), accounts),
+            subscriptions=_of_leads(
+                known.with_pays(self._subscription_rows(), self._definitions.customers.converts), accounts
+            ),
             first_seen=firsts,
             since=to_micros(since),
             as_of=to_micros(as_of),
@@ -285,6 +287,7 @@ class Warehouse:
             self._definitions.moments,
             self._current_members,
             orphans=orphans,
+            converts=self._definitions.customers.converts,
         )
 
     # --- the rollup's upkeep ---

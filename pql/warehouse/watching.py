@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import DAY_MICROS, Calendar, from_micros, to_micros
 from pql.domain.conditions import Where
+from pql.domain.measures import Measure
 from pql.domain.moments import Moment
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
@@ -26,7 +27,7 @@ from pql.warehouse.days import whole
 from pql.warehouse.engines import Expr, Kind
 from pql.warehouse.happenings import ID_COLUMNS, Reader, Survey, Usable, one_a_key
 from pql.warehouse.members import Members
-from pql.warehouse.recent import value_reader, where_reader
+from pql.warehouse.recent import LATEST_COLUMNS, latest_rows, value_reader, where_reader
 from pql.warehouse.relations import Relations, Rows
 from pql.warehouse.source import Source
 
@@ -73,6 +74,7 @@ class Watching:
         members: Who belongs to whom; asked only where leads are not accounts.
         orphans: Whether rows that name a user and no account were ever seen. They are looked for only then: no index
             finds them.
+        converts: The statuses of subscriptions that mean that a lead pays.
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class Watching:
         members: Callable[[], Members],
         *,
         orphans: bool = False,
+        converts: Sequence[str] = (),
     ) -> None:
+        self._converts = converts
         self._source, self._relations, self._calendar, self._lead = source, relations, calendar, lead
         self._moments = moments
         self._members = members
@@ -185,6 +189,35 @@ class Watching:
         wanted = frame[frame["lead_id"].isin(list(leads))].rename(columns={"at": "first_at"})
         return wanted[["lead_id", "user_id", "first_at"]].reset_index(drop=True)
 
+    def latest(self, items: Mapping[str, Measure], leads: Sequence[str], as_of: datetime) -> pd.DataFrame:
+        """The latest row of these leads behind each signal's measure, as `Warehouse.latest`; of events alone."""
+        measures = {
+            name: measure
+            for name, measure in items.items()
+            if (behind := measure.evidence) is not None
+            and behind[0].relation is Happening.EVENTS
+            and self._events.has_all(behind[0])
+        }
+        if not measures or not leads:
+            return pd.DataFrame(columns=list(LATEST_COLUMNS))
+        return latest_rows(
+            self._source,
+            self._usable,
+            measures,
+            pairs=self._pairs(leads),
+            lead=self._lead,
+            calendar=self._calendar,
+            as_of=as_of,
+            only=self._of_leads(leads),
+        )
+
+    def _pairs(self, leads: Sequence[str]) -> pd.DataFrame:
+        """Which accounts, or for user leads which users, these leads have."""
+        if self._lead is Level.COMPANY:
+            pairs = self._members().pairs(Level.ACCOUNT, self._lead)
+            return pairs[pairs["lead_id"].isin(list(leads))]
+        return pd.DataFrame({"key": [*leads], "lead_id": [*leads]}, dtype="str")
+
     def _grouped(self, select: sa.Select[Any]) -> pd.DataFrame:
         frame = self._source.fetch(select, self._events.file.path)
         return self._with_leads(frame.astype({"account_id": "str", "user_id": "str", "at": np.int64}))
@@ -199,7 +232,8 @@ class Watching:
     def subscriptions(self, leads: Sequence[str] | None) -> pd.DataFrame:
         """The subscriptions of these leads, or of all."""
         accounts = None if leads is None else self._accounts(leads)
-        return self._by_lead(known.subscriptions(self._source, self._relations, accounts), leads)
+        rows = known.subscriptions(self._source, self._relations, accounts)
+        return self._by_lead(known.with_pays(rows, self._converts), leads)
 
     def people(self, user_ids: Sequence[str]) -> pd.DataFrame:
         """Index `user_id`: `name`, `email` and `role` of these users, null where the source does not tell."""

@@ -1,19 +1,21 @@
 """A meter that has run full, or soon will."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pandas as pd
 
 from pql.domain.calendar import DAY_MICROS, from_micros, to_micros
-from pql.domain.conditions import Condition, Where
+from pql.domain.conditions import BoolArray, Condition, Where
 from pql.domain.durations import Duration
 from pql.domain.measures.base import plural
 from pql.domain.patterns.base import Pattern, PatternRows
 from pql.domain.patterns.occurrences import occurrences
 
 PERIODS = ("day", "week", "month", "total")
+_AHEAD = ":ahead"  # the end of the key of what is foreseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class AllowanceReached(Pattern):
     """
 
     state: ClassVar[Literal["allowances"]] = "allowances"
+    ceases: ClassVar[bool] = True
 
     kind: Literal["allowance"] = "allowance"
     meter: str | tuple[str, ...] | None = None
@@ -71,13 +74,26 @@ class AllowanceReached(Pattern):
         found = pd.concat([known[reached].assign(days=float("nan")), ahead])
         # Several accounts of one lead: the one fullest stands for all.
         found = found.sort_values(["ratio", "meter"], ascending=[False, True], kind="stable")
-        suffix = found["days"].notna().map({True: ":ahead", False: ""})
+        suffix = found["days"].notna().map({True: _AHEAD, False: ""})
         found = found.assign(key=found["meter"].astype(str) + ":" + found["begin"].astype(str) + suffix)
         found["detail"] = [
             f"{ratio:.0%} of the {str(meter).replace('_', ' ')} allowance used{_words(days)}"
             for meter, ratio, days in zip(found["meter"], found["ratio"], found["days"], strict=True)
         ]
         return occurrences(found.drop_duplicates(["lead_id", "key"]).assign(user_id=None, feature=None), rows)
+
+    @property
+    def asked_back(self) -> Duration:
+        return self.span
+
+    def still(self, found: pd.DataFrame, rows: PatternRows) -> BoolArray:
+        """Those whose meter is as full, or as near to it, in the same period; one foreseen may have come about."""
+        now = self.find(replace(rows, since=0))
+        there = {*zip(now["lead_id"].astype(str), now["key"].astype(str), strict=True)}
+        keys = zip(found["lead_id"].astype(str), found["key"].astype(str), strict=True)
+        return np.array(
+            [(lead, key) in there or (lead, key.removesuffix(_AHEAD)) in there for lead, key in keys], dtype=bool
+        )
 
     def _ahead(self, known: pd.DataFrame, rows: PatternRows) -> pd.DataFrame:
         """Those that are full within `full_within`, with `days` until then."""

@@ -31,7 +31,8 @@ class PatternRows:
     Args:
         events: The rows that pass `event_filter`, from `since` less the pattern's span up to `as_of`, with `columns`.
         allowances: lead_id, meter, allowed, used, period; empty without the relation.
-        subscriptions: lead_id, plan, status, started_at, ended_at, trial_ends_at (microseconds); may be empty.
+        subscriptions: lead_id, plan, status, started_at, ended_at, trial_ends_at (microseconds), and `pays`, whether
+            the status is one of a customer; may be empty.
         first_seen: For patterns that ask for firsts: lead_id, user_id and `first_at`, the earliest such row ever.
         since: Microseconds; only what became complete in [since, as_of) is new.
         as_of: Microseconds.
@@ -63,6 +64,8 @@ class Pattern:
     fires: ClassVar[bool] = True
     # Whether the watch alone finds it: to look it up in the rows of all leads would cost too much.
     by_watch: ClassVar[bool] = False
+    # Whether what was found may be over later: then `still` is asked before it is told after a wait.
+    ceases: ClassVar[bool] = False
 
     kind: str
 
@@ -84,6 +87,20 @@ class Pattern:
     def find(self, rows: PatternRows) -> pd.DataFrame:
         """The occurrences that became complete in [since, as_of), one row each, whatever the order of rows."""
         raise NotImplementedError
+
+    @property
+    def asked_back(self) -> Duration:
+        """How far before an occurrence rows are needed to ask whether it is still so."""
+        return Duration(0)
+
+    def still(self, found: pd.DataFrame, rows: PatternRows) -> BoolArray:  # noqa: ARG002 (most stay so for ever)
+        """For each occurrence that was found before whether it is still so as of `rows.as_of`.
+
+        Args:
+            found: As `find` gave them.
+            rows: Of their leads, from `asked_back` before the earliest of them on.
+        """
+        return np.ones(len(found), dtype=bool)
 
     @property
     def seed_span(self) -> Duration | None:

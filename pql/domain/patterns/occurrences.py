@@ -87,6 +87,16 @@ def reached(counted: pd.DataFrame, at_least: int, within: int) -> pd.DataFrame:
     return counted[full & ~(full.shift(fill_value=False) & close)].reset_index(drop=True)
 
 
+def followed(found: pd.DataFrame, rows: pd.DataFrame, *, by: Sequence[str], since: Micros) -> BoolArray:
+    """For each occurrence whether a row that is alike in `by` lies at or after an instant of its own."""
+    latest = rows.dropna(subset=list(by)).astype(dict.fromkeys(by, "str")).groupby(list(by))["at"].max()
+    keys = (
+        pd.MultiIndex.from_frame(found[list(by)].astype("str")) if len(by) > 1 else pd.Index(found[by[0]].astype("str"))
+    )
+    last: BoolArray = latest.reindex(keys).to_numpy(dtype=float) >= since
+    return last
+
+
 def moved_back(new: pd.DataFrame, gone: pd.DataFrame, *, by: Sequence[str], within: int) -> BoolArray:
     """For each new occurrence whether it is one that was found before, at an earlier instant.
 

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from pql.domain.conditions import Where
+from pql.domain.conditions import BoolArray, Where
 from pql.domain.durations import Duration
 from pql.domain.measures.base import plural
 from pql.domain.patterns.base import Pattern, PatternRows, by_event, who
-from pql.domain.patterns.occurrences import counts, instants, occurrences
+from pql.domain.patterns.occurrences import counts, followed, instants, occurrences
 from pql.domain.timers import last_set, latest_of_each
 
 
@@ -32,6 +32,7 @@ class Silence(Pattern):
 
     timed: ClassVar[bool] = True
     by_watch: ClassVar[bool] = True
+    ceases: ClassVar[bool] = True
 
     kind: Literal["silence"] = "silence"
     event: str | tuple[str, ...] | None = None
@@ -54,6 +55,15 @@ class Silence(Pattern):
     @property
     def span(self) -> Duration:
         return Duration(self.quiet_for.seconds + self.before.seconds)
+
+    @property
+    def asked_back(self) -> Duration:
+        return self.quiet_for
+
+    def still(self, found: pd.DataFrame, rows: PatternRows) -> BoolArray:
+        """Those who have not come back since."""
+        last = found["at"].to_numpy(dtype="int64") - self.quiet_for.micros
+        return ~followed(found, rows.events, by=who(self.per), since=last + 1)
 
     @property
     def seed_span(self) -> Duration:

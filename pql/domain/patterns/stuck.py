@@ -1,16 +1,16 @@
 """Somebody who tries and fails, again and again, without getting there."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
-from pql.domain.conditions import Where
+from pql.domain.conditions import BoolArray, Where
 from pql.domain.durations import Duration
 from pql.domain.measures.base import plural
-from pql.domain.patterns.base import Pattern, PatternRows, any_event
-from pql.domain.patterns.occurrences import counts, found_at, instants, occurrences, reached
+from pql.domain.patterns.base import Pattern, PatternRows, any_event, who
+from pql.domain.patterns.occurrences import counts, followed, found_at, instants, occurrences, reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,8 @@ class Stuck(Pattern):
         feature_column: What must be the same in all of them.
         per: Whose tries they are.
     """
+
+    ceases: ClassVar[bool] = True
 
     kind: Literal["stuck"] = "stuck"
     failure: Where
@@ -66,6 +68,13 @@ class Stuck(Pattern):
             for count, feature in zip(found["count"], found["feature"], strict=True)
         ]
         return occurrences(found, rows)
+
+    def still(self, found: pd.DataFrame, rows: PatternRows) -> BoolArray:
+        """Those who have not succeeded since."""
+        worked = rows.events[self.success.holds(rows.events)]
+        by = [*who(self.per), self.feature_column]
+        asked = found.assign(**{self.feature_column: found["feature"]})
+        return ~followed(asked, worked, by=by, since=found["at"].to_numpy(dtype="int64"))
 
     def _failures(self, events: pd.DataFrame) -> pd.DataFrame:
         """The failures; `after`: how many successes went before it, `successes`: how many there are."""

@@ -16,7 +16,7 @@ from pql.domain.timers import timer_frame
 class TrialEnds(Pattern):
     """The instant that lies `within` before the end of a trial, or its start where the trial is shorter.
 
-    A trial whose subscription ended before is over already. A trial that is prolonged ends anew.
+    A trial whose subscription ended before, or whose lead pays already, is over. A trial that is prolonged ends anew.
 
     Args:
         within: How long before the end.
@@ -24,6 +24,7 @@ class TrialEnds(Pattern):
 
     state: ClassVar[Literal["subscriptions"]] = "subscriptions"
     timed: ClassVar[bool] = True
+    ceases: ClassVar[bool] = True
 
     kind: Literal["trial_ends"] = "trial_ends"
     within: Duration = Duration.of_days(3)
@@ -43,8 +44,13 @@ class TrialEnds(Pattern):
         left = pd.MultiIndex.from_frame(self._warned(rows)[["lead_id", "key"]].astype(str))
         return ~pd.MultiIndex.from_frame(waiting[["lead_id", "key"]].astype(str)).isin(left)
 
+    def still(self, found: pd.DataFrame, rows: PatternRows) -> BoolArray:
+        """Those of trials that lie ahead, and end when they did."""
+        return ~self.cancels(found, rows)
+
     def _warned(self, rows: PatternRows) -> pd.DataFrame:
         known = rows.subscriptions.dropna(subset=["lead_id", "trial_ends_at"])
+        known = known[~known["lead_id"].isin(_paying(rows))]
         ends = known["trial_ends_at"].astype("int64")
         known = known[~(known["ended_at"].astype(float) < ends) & (ends >= rows.as_of)]
         ends = known["trial_ends_at"].astype("int64")
@@ -52,3 +58,13 @@ class TrialEnds(Pattern):
         found = known.assign(at=warned.astype("int64"), key=ends.astype(str), user_id=None, feature=None, count=1)
         # Of several subscriptions of one trial, the earliest warning counts.
         return found.sort_values("at", kind="stable").drop_duplicates(["lead_id", "key"])
+
+
+def _paying(rows: PatternRows) -> "pd.Series[str]":
+    """The leads that pay, whether their trial has been ended in the books or not."""
+    known = rows.subscriptions
+    if "pays" not in known:
+        return pd.Series(dtype="str")
+    ended = known["ended_at"].astype(float) < rows.as_of
+    begun = ~(known["started_at"].astype(float) >= rows.as_of)
+    return known[known["pays"].astype(bool) & begun & ~ended]["lead_id"]

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import pandas as pd
 
-from pql.domain.conditions import Where
+from pql.domain.conditions import BoolArray, Where
 from pql.domain.durations import Duration
 from pql.domain.patterns.base import Pattern, PatternRows, any_event, who
-from pql.domain.patterns.occurrences import instants, occurrences
+from pql.domain.patterns.occurrences import followed, instants, occurrences
 from pql.domain.timers import resolved, timer_frame
 
 
@@ -27,6 +26,7 @@ class Without(Pattern):
     """
 
     timed: ClassVar[bool] = True
+    ceases: ClassVar[bool] = True
 
     kind: Literal["without"] = "without"
     after: Where
@@ -50,6 +50,16 @@ class Without(Pattern):
     def span(self) -> Duration:
         return self.within
 
+    @property
+    def asked_back(self) -> Duration:
+        return self.within
+
+    def still(self, found: pd.DataFrame, rows: PatternRows) -> BoolArray:
+        """Those whom nothing followed since, late as it may be."""
+        following = rows.events[self.without.holds(rows.events)]
+        begun = found["at"].to_numpy(dtype="int64") - self.within.micros
+        return ~followed(found, following, by=who(self.per), since=begun)
+
     def timers(self, rows: PatternRows) -> pd.DataFrame:
         begun = self._begun(rows)
         due_at = begun["at"].astype("int64") + self.within.micros
@@ -58,7 +68,7 @@ class Without(Pattern):
     def needs(self, rows: PatternRows, stored: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002 (nothing before it is due)
         return rows.events.iloc[:0]
 
-    def cancels(self, waiting: pd.DataFrame, rows: PatternRows) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    def cancels(self, waiting: pd.DataFrame, rows: PatternRows) -> BoolArray:
         following = rows.events[self.without.holds(rows.events)]
         return resolved(waiting, following, per_user=self.per == "user")
 
