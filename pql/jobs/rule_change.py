@@ -23,7 +23,7 @@ from pql.domain.routing import Route, last_resort
 from pql.domain.rules import Rep
 from pql.domain.used import asks_users
 from pql.errors import ConfigError, WarehouseError
-from pql.jobs.candidates import Case, gate_frame, gate_holds, moment_cases
+from pql.jobs.candidates import Case, gate_frame, gate_holds, moment_cases, occurrence_key, undecided
 from pql.jobs.compose import BASELINE_SHOWN, Briefing, join_words, reasons
 from pql.jobs.customers import qualifiable
 from pql.jobs.guard import blinded, steady, without
@@ -135,6 +135,19 @@ def _compared(now: Definitions, since: str, sources: Mapping[str, str], *, fresh
     return RuleChange(before=before, since=since, words=(*words, *sql), comparable=not sql, fresh=fresh)
 
 
+def unsettled_moments(store: Store, definitions: Definitions, job: str) -> frozenset[str]:
+    """The moments that are new since the last run, or others: only a run tells apart what is so by the change alone."""
+    last = next(iter(store.runs(job=job, status="done", limit=1)), None)
+    if last is None or last.definitions_hash == definitions.content_hash:
+        return frozenset()
+    try:
+        before = rules_of(store.definition_sources(last.definitions_hash), definitions).moments
+    except ConfigError:
+        before = ()
+    then = {moment.name: moment for moment in before}
+    return frozenset(one.name for one in definitions.moments if not _same_moment(then.get(one.name), one))
+
+
 def _changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     paths = sorted({*before, *now})
     return [path for path in paths if before.get(path, "").split() != now.get(path, "").split()]
@@ -211,7 +224,7 @@ def by_change(
     kept = {"hash": change.since} if building else None
     return ByChange(
         leads=frozenset(marked | ({*transitions.opened} - would)),
-        keys=_baseline_moments(change, project, warehouse, moments, old, last) if change.fresh else frozenset(),
+        keys=_baseline_moments(change, project, warehouse, store, moments, old, last) if change.fresh else frozenset(),
         words=change.words,
         settings=_settings(store, kept, _still_marked(marks, transitions) | begun_now),
     )
@@ -291,24 +304,29 @@ def _baseline_moments(
     change: RuleChange,
     project: Project,
     warehouse: Warehouse,
+    store: Store,
     moments: Sequence[Case],
     old: _Old | None,
     last: datetime | None,
 ) -> frozenset[str]:
-    """The moments that would not have been told by the rules of before."""
+    """The moments that would not have been told by the rules of before.
+
+    A moment that changed may find the same thing at another instant, so of these what both find now of a lead is one.
+    """
     if change.before is None:
         return frozenset(case.candidate.key for case in moments)
     then = {moment.name: moment for moment in change.before.moments}
     same = {moment.name for moment in project.definitions.moments if _same_moment(then.get(moment.name), moment)}
     other = [case for case in moments if case.topic not in same]
-    found: set[str] = set()
+    found: set[tuple[str, str]] = set()
     if old is not None:
         wanted = tuple(then[name] for name in sorted({case.topic for case in other} & {*then}))
         cases = moment_cases(
             warehouse, replace(change.before, moments=wanted), old.evaluation, last=last, as_of=old.evaluation.as_of
         )
-        found = {case.candidate.key for case in cases if case.gate_holds}
-    keys = {case.candidate.key for case in other} - found
+        news = undecided(cases, store.known_occurrences({occurrence_key(case) for case in cases}))
+        found = {(case.topic, case.candidate.lead_id) for case in news if case.gate_holds}
+    keys = {case.candidate.key for case in other if (case.topic, case.candidate.lead_id) not in found}
     return frozenset(keys | _by_new_gates([case for case in moments if case.topic in same], old))
 
 
@@ -354,7 +372,7 @@ def change_alert(briefing: Briefing, lead_ids: Sequence[str], ruled: ByChange, r
         subject=Subject.BASELINE,
         lead_id="",
         lead_name=briefing.project.name,
-        title=f"{many} by the new rules of {briefing.project.name}",
+        title=f"{many if lead_ids else _many(ruled)} by the new rules of {briefing.project.name}",
         why_now=f"The definitions changed, and the leads did not: {changes}.",
         as_of=briefing.as_of,
         time_zone=rep.time_zone,
@@ -363,6 +381,10 @@ def change_alert(briefing: Briefing, lead_ids: Sequence[str], ruled: ByChange, r
         facts=(("Newly qualified by the change", f"{len(lead_ids):,}"), *moments),
         decided=f"Sent to {rep.name}: what is so only because the definitions changed is summed up ({path}).",
     )
+
+
+def _many(ruled: ByChange) -> str:
+    return f"{len(ruled.keys):,} {'moment was found' if len(ruled.keys) == 1 else 'moments were found'}"
 
 
 def fallback_route(project: Project) -> Route:
