@@ -37,5 +37,9 @@ def _show(report: "WatchReport") -> None:
     say(f"  {sum(report.found.values()):,} moments" + (f": {found}" if found else ""))
     if report.unknown:
         say(f"  {report.unknown:,} moments of leads that no run has seen yet: the next run decides on them")
+    if report.unsettled:
+        say(f"  {report.unsettled:,} moments that are defined anew: the next run decides on them")
+    if report.waited:
+        say(f"  {report.waited:,} qualifications and news of customers that had waited")
     say(f"  {report.timers:,} timers set or ended")
     say(f"  {len(report.notifications):,} notifications")

@@ -32,6 +32,7 @@ class Case:
     Args:
         gate_holds: Whether a moment's `only_if` holds.
         still_true: False for what was held back and is not so any more.
+        people: Whom to talk to, as it was kept with what was held back.
     """
 
     candidate: Candidate
@@ -42,6 +43,7 @@ class Case:
     check_in: CheckIn | None = None
     use: tuple[float, float] = (0.0, 0.0)
     still_true: bool = True
+    people: Sequence[Mapping[str, Any]] = ()
 
 
 def episode_cases(open_episodes: pd.DataFrame, opened: Mapping[str, datetime], evaluation: Evaluation) -> list[Case]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ from pql.domain.signals import Signal
 REASONS_SHOWN = 4
 CRITERIA_SHOWN = 4
 BASELINE_SHOWN = 20
+_AN_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Briefing:
         champions: lead_id, user_id, name, email, role, rank, why; only for the leads that are told about.
         latest: signal, lead_id, latest (text), latest_at (microseconds); only for those leads.
         users: index user_id; name, email, role, for the users that moments name.
+        measured_at: When the numbers were measured; None: as of `evaluation`.
     """
 
     project: Project
@@ -42,6 +44,7 @@ class Briefing:
     champions: pd.DataFrame
     latest: pd.DataFrame
     users: pd.DataFrame = field(default_factory=pd.DataFrame)
+    measured_at: datetime | None = None
 
     @property
     def as_of(self) -> datetime:
@@ -361,9 +364,17 @@ def _alert(
         people=champions,
         play=play,
         links=links(briefing, lead),
-        decided=f"Sent to {route.rep.name}: {why.value} ({'; '.join(route.path)}).",
+        decided=f"Sent to {route.rep.name}: {why.value} ({'; '.join(route.path)}).{_measured(briefing, route)}",
         facts=facts,
     )
+
+
+def _measured(briefing: Briefing, route: Route) -> str:
+    """Of when the numbers are, where that is another hour."""
+    at = briefing.measured_at
+    if at is None or briefing.as_of - at < _AN_HOUR:
+        return ""
+    return f" The numbers are those of {at.astimezone(_zone(briefing, route)):%A, %d %b, %H:%M}."
 
 
 def _row(frame: pd.DataFrame, key: str) -> "pd.Series[Any]":

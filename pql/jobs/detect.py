@@ -1,7 +1,7 @@
 """The main job: read the usage, evaluate every lead, decide who is told, and remember all of it in one transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from pql.domain.messages import Subject
 from pql.domain.qualification import Transitions, advance
 from pql.domain.signals import Signal
 from pql.errors import PqlError
+from pql.jobs.asked_again import over_by_now
 from pql.jobs.candidates import Case, episode_cases, moment_cases, occurrence_key, undecided
 from pql.jobs.compose import BASELINE_SHOWN, Briefing, baseline_alert
 from pql.jobs.customers import Followed, closed_by_conversion, follow, qualifiable
@@ -21,6 +22,7 @@ from pql.jobs.guard import UNGUARDED, Guarded, blinded, note_unreadable, steady,
 from pql.jobs.guard import look as look_at_sources
 from pql.jobs.guard import remember as remember_sources
 from pql.jobs.guard import tell as tell_of_sources
+from pql.jobs.known_people import with_people
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
 from pql.jobs.rule_change import ByChange, by_change, change_alert, change_since, fallback_route
@@ -193,11 +195,13 @@ def think(
         last=last,
     )
     held = store.held()
-    cases = _cases(definitions, evaluation, qualified, moments, held)
+    over = over_by_now(store, warehouse, definitions, held, as_of=as_of, blind=guarded.blind)
+    cases = _cases(definitions, evaluation, qualified, moments, held, over)
     news = [case for case in cases if not ruled.has(case)]
     telling = told_of(store, project, evaluation, news, baseline=baseline, waiting=held)
     telling = replace(telling, told=[*telling.told, *ruled.told(cases)])
     briefing = _briefed(tools, evaluation, telling, qualified, baseline=baseline)
+    telling = replace(telling, held=with_people(telling.held, briefing))
     messages = messages_of(store, briefing, tools.channels, telling.sent, progress)
     summed_up: Mapping[str, Sequence[OutboxRecord]] = {}
     if baseline:
@@ -264,11 +268,12 @@ def _cases(
     qualified: _Qualified,
     moments: Sequence[Case],
     held: Sequence[HeldRecord],
+    over: Collection[str],
 ) -> list[Case]:
     """All that is decided now: what is new, and what was held back until now."""
     as_of = evaluation.as_of
     untold = episode_cases(qualified.live, dict.fromkeys(qualified.transitions.opened, as_of), evaluation)
-    due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of)
+    due = waiting_cases(held, definitions, evaluation, untold=untold, as_of=as_of, over=over)
     return not_waiting([*untold, *moments, *due, *qualified.followed.cases], held, as_of=as_of)
 
 
@@ -278,7 +283,9 @@ def _briefed(
     """What only the messages need, and the report of the best live leads."""
     live = [*qualified.live.index, *qualified.transitions.opened]
     best = _ranked(evaluation, live)[: BASELINE_SHOWN if baseline else SHOWN]
-    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best})
+    # The watch may tell what is held, and ranks nobody: whom to talk to is kept with it.
+    kept = {record.lead_id for record in telling.held if record.subject != Subject.MOMENT}
+    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best} | kept)
     return brief(tools.project, tools.warehouse, evaluation, spoken)
 
 

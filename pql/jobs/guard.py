@@ -122,6 +122,12 @@ def remember(store: Store, guarded: Guarded, now: datetime) -> tuple[str, ...]:
     return tuple(news)
 
 
+def unreliable(store: Store) -> frozenset[str]:
+    """The relations that only some signals and moments read, and that the last run found broken."""
+    found = {notice.key.removeprefix("source:") for notice in store.notices() if notice.key.startswith("source:")}
+    return frozenset(found) - OF_ALL
+
+
 def _noted(store: Store, health: Health, now: datetime) -> str:
     key = f"source:{health.relation}"
     if not health.well:

@@ -21,6 +21,8 @@ from pql.domain.timers import TimerStatus, timer_frame
 from pql.store.records import TimerRecord
 from pql.warehouse.watching import Fresh, Watching
 
+MARK = "watch.mark"  # the setting
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:

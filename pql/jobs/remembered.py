@@ -25,10 +25,10 @@ def remembered_evaluation(
     Args:
         store: What is remembered.
         definitions: A signal that the last run did not know is not evaluated.
-        lead_ids: Those that no run has seen are left out.
+        lead_ids: Those that no run has seen, or the last one saw no more, are left out.
         as_of: The instant at which it is used; the numbers are those of the last run.
     """
-    records = store.lead_records(lead_ids)
+    records = [record for record in store.lead_records(lead_ids) if not record.gone]
     index = pd.Index([record.lead_id for record in records], name="lead_id", dtype="str")
     run = last_run(store)
     return Evaluation(

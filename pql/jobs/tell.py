@@ -13,8 +13,10 @@ from pql.config.settings import Project
 from pql.domain.calendar import from_micros
 from pql.domain.champions import rank
 from pql.domain.decisions import FOR_SUCCESS, Circumstances, Decision, Why, decide
+from pql.domain.definitions import Definitions
 from pql.domain.durations import Duration
 from pql.domain.evaluation import Evaluation, Outcome
+from pql.domain.measures import Measure
 from pql.domain.messages import Alert, Subject
 from pql.domain.moments import Urgency
 from pql.domain.mutes import Mute, muting
@@ -290,20 +292,23 @@ def brief(project: Project, warehouse: Warehouse, evaluation: Evaluation, lead_i
     measured = warehouse.user_measures(champions_plan(definitions), [*lead_ids], evaluation.as_of)
     ranked = rank(definitions.scoring.champions, members, measured)
     people = ranked.merge(members[["user_id", "name", "email", "role"]], on="user_id", how="left")
-    fired = evaluation.verdicts.outcomes.reindex([*lead_ids]).eq(Outcome.FIRED).any()
-    # The latest fact is looked for only where the evidence speaks of it.
-    spoken = {
-        signal.name: signal.measure
-        for signal in definitions.signals
-        if fired.get(signal.name, False) and "latest" in (signal.evidence or "")
-    }
     return Briefing(
         project=project,
         evaluation=evaluation,
         champions=people,
-        latest=warehouse.latest(spoken, [*lead_ids], evaluation.as_of),
+        latest=warehouse.latest(spoken(definitions, evaluation, lead_ids), [*lead_ids], evaluation.as_of),
         users=members.set_index("user_id"),
     )
+
+
+def spoken(definitions: Definitions, evaluation: Evaluation, lead_ids: Sequence[str]) -> Mapping[str, Measure]:
+    """The measures whose latest fact the evidence speaks of, of signals that fired for one of these leads."""
+    fired = evaluation.verdicts.outcomes.reindex([*lead_ids]).eq(Outcome.FIRED).any()
+    return {
+        signal.name: signal.measure
+        for signal in definitions.signals
+        if fired.get(signal.name, False) and "latest" in (signal.evidence or "")
+    }
 
 
 def alert_of(briefing: Briefing, case: Case, chosen: Route, why: Why) -> Alert:

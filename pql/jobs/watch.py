@@ -1,36 +1,40 @@
 """The job of every minute: what has just happened, decided on and remembered in one transaction.
 
 It reads what arrived since its last look, and never evaluates a lead: where a lead stands is what the last run of the
-main job remembered.
+main job remembered. What was held back until now is told by the same.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
-import pandas as pd
-
+from pql.domain.definitions import Definitions
 from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Subject
 from pql.errors import PqlError
-from pql.jobs.candidates import Case, cases_of, gate_frame, most_urgent_first
+from pql.jobs.asked_again import over_by_now
+from pql.jobs.candidates import Case, cases_of, episode_cases, gate_frame, most_urgent_first
 from pql.jobs.compose import Briefing
 from pql.jobs.detect import JOB as MAIN_JOB
 from pql.jobs.detect import Tools
-from pql.jobs.looking import Mark, Seen, look
-from pql.jobs.remembered import remembered_evaluation
+from pql.jobs.guard import unreliable, watchable
+from pql.jobs.known_people import remembered_champions
+from pql.jobs.looking import MARK, Mark, Seen, look
+from pql.jobs.remembered import last_run, remembered_evaluation
 from pql.jobs.results import occurrence_record
-from pql.jobs.tell import Told
+from pql.jobs.rule_change import unsettled_moments
+from pql.jobs.tell import Told, spoken
 from pql.jobs.telling import Messages, Telling, messages_of, told_of
 from pql.jobs.waiting import not_waiting, waiting_cases
 from pql.store import Store
-from pql.store.records import Committed, OccurrenceRecord, OutboxRecord, Run, RunResults
+from pql.store.records import Committed, HeldRecord, OccurrenceRecord, OutboxRecord, Run, RunResults
 from pql.warehouse.watching import Watching
 
 JOB = "watch"
-MARK = "watch.mark"
+# What waited and is no moment is told by what the last run measured, if it is no older: a run a day.
+MEASURED = timedelta(hours=36)
 KEPT_FOR = timedelta(days=60)  # timers that have ended; rows that old set none again
 
 
@@ -45,6 +49,8 @@ class WatchReport:
         arrived: How many rows had arrived.
         found: How many occurrences there are of each moment.
         unknown: How many were of leads that no run of the main job has seen; that job decides on them.
+        unsettled: How many were of moments that are defined anew since the last run; that job decides on them, too.
+        waited: How many qualifications, check-ins and drops in use had waited until now.
         timers: How many timers were set, moved or ended.
         told: How many decisions of each reason were taken, by the reason's name.
         notifications: The messages.
@@ -57,6 +63,8 @@ class WatchReport:
     arrived: int = 0
     found: Mapping[str, int] = field(default_factory=dict)
     unknown: int = 0
+    unsettled: int = 0
+    waited: int = 0
     timers: int = 0
     told: Mapping[str, int] = field(default_factory=dict)
     notifications: tuple[OutboxRecord, ...] = ()
@@ -80,8 +88,9 @@ class Judged:
     """What a look found, and what was decided of it.
 
     Args:
-        cases: What was found, and moments that were held back until now.
-        unknown: How many occurrences were left to the main job.
+        cases: What was found, and what was held back until now.
+        unknown: How many occurrences were left to the main job, since it has not seen their leads.
+        unsettled: The same, since their moment was defined anew.
     """
 
     seen: Seen
@@ -90,6 +99,7 @@ class Judged:
     telling: Telling
     messages: Messages
     unknown: int
+    unsettled: int = 0
 
     @property
     def occurrences(self) -> list[OccurrenceRecord]:
@@ -175,31 +185,34 @@ def _idle(mark: Mark, as_of: datetime) -> WatchReport | None:
 
 def _judged(tools: Tools, mark: Mark, run_at: datetime, as_of: datetime, known: Known) -> Judged:
     project, store = tools.project, tools.store
-    definitions = project.definitions
+    definitions, blind = project.definitions, unreliable(store)
     watching = tools.warehouse.watching(as_of=as_of, orphans=mark.orphans)
     seen = look(
         watching,
         store,
-        definitions.moments,
+        watchable(definitions, blind).moments,
         project.usage.watch,
         mark=mark,
         run_at=run_at,
         as_of=as_of,
         known=known.at(mark),
     )
-    # Whom to talk to is not known here, so what else is held waits for the main job.
-    held = [record for record in store.held() if record.subject == Subject.MOMENT]
+    seen, unsettled = _settled(seen, unsettled_moments(store, definitions, MAIN_JOB))
+    held = _ours(store, definitions, run_at, as_of)
+    due = [record for record in held if record.due_at <= as_of]
     touched = {str(lead_id) for _, found in chain(seen.found, seen.known) for lead_id in found["lead_id"]}
-    touched |= {record.lead_id for record in held if record.due_at <= as_of}
+    touched |= {record.lead_id for record in due}
     evaluation = remembered_evaluation(store, definitions, touched, as_of=as_of)
     facts = gate_frame(evaluation, touched)
     fresh = most_urgent_first(case for moment, found in seen.found for case in cases_of(moment, found, facts))
-    due = waiting_cases(held, definitions, evaluation, untold=(), as_of=as_of)
-    cases = not_waiting([*fresh, *due], held, as_of=as_of)
+    over = over_by_now(store, watching, definitions, due, as_of=as_of, blind=blind)
+    untold = _untold(store, due, evaluation)
+    waited = waiting_cases(due, definitions, evaluation, untold=untold, as_of=as_of, over=over)
+    cases = not_waiting([*untold, *fresh, *waited], held, as_of=as_of)
     telling, messages = Telling.nothing(), Messages()
     if cases:
         telling = told_of(store, project, evaluation, cases, baseline=False, waiting=held)
-        briefing = _briefing(tools, watching, evaluation, telling.told)
+        briefing = _briefing(tools, watching, evaluation, telling.sent, held, run_at)
         messages = messages_of(store, briefing, tools.channels, telling.sent)
     return Judged(
         seen=seen,
@@ -208,18 +221,55 @@ def _judged(tools: Tools, mark: Mark, run_at: datetime, as_of: datetime, known: 
         telling=telling,
         messages=messages,
         unknown=sum(len(found) for _, found in seen.found) - len(fresh),
+        unsettled=unsettled,
     )
 
 
-def _briefing(tools: Tools, watching: Watching, evaluation: Evaluation, told: Sequence[Told]) -> Briefing:
-    """What the messages need; the champions are left out, since to rank them all use would be measured."""
-    users = {one.case.occurrence.get("user_id") for one in told if one.why.sends}
+def _settled(seen: Seen, changed: Collection[str]) -> tuple[Seen, int]:
+    """What was found of moments that the last run knew as they are now, and how many occurrences there are of others.
+
+    The next run finds those again, and tells what the moment as it was would have told too.
+    """
+    ours = [(moment, found) for moment, found in seen.found if moment.name not in changed or moment.pattern.by_watch]
+    left = sum(len(found) for _, found in seen.found) - sum(len(found) for _, found in ours)
+    return replace(seen, found=ours), left
+
+
+def _ours(store: Store, definitions: Definitions, run_at: datetime, as_of: datetime) -> list[HeldRecord]:
+    """What of all that is held the watch may tell: moments, and the rest by what a run of late measured."""
+    held = store.held()
+    run = last_run(store)
+    same = run is not None and run.definitions_hash == definitions.content_hash
+    if same and as_of - run_at <= MEASURED:
+        return held
+    return [record for record in held if record.subject == Subject.MOMENT]
+
+
+def _untold(store: Store, due: Sequence[HeldRecord], evaluation: Evaluation) -> list[Case]:
+    """The qualifications that waited and are live still."""
+    keys = {record.step_key for record in due if record.subject == Subject.QUALIFICATION}
+    live = episode_cases(store.open_episodes(), {}, evaluation) if keys else []
+    return [case for case in live if case.candidate.key in keys]
+
+
+def _briefing(
+    tools: Tools,
+    watching: Watching,
+    evaluation: Evaluation,
+    sent: Sequence[Told],
+    held: Sequence[HeldRecord],
+    run_at: datetime,
+) -> Briefing:
+    """What the messages need; champions as the main job ranked them, since to rank them all use would be measured."""
+    users = {one.case.occurrence.get("user_id") for one in sent}
+    leads = sorted({one.case.candidate.lead_id for one in sent})
     return Briefing(
         project=tools.project,
         evaluation=evaluation,
-        champions=pd.DataFrame(columns=["lead_id", "user_id", "name", "email", "role", "rank", "why"]),
-        latest=pd.DataFrame(columns=["signal", "lead_id", "latest", "latest_at"]),
+        champions=remembered_champions(tools.store, leads, held),
+        latest=watching.latest(spoken(tools.project.definitions, evaluation, leads), leads, run_at),
         users=watching.people([user for user in users if isinstance(user, str)]),
+        measured_at=run_at,
     )
 
 
@@ -236,19 +286,22 @@ def _results(tools: Tools, judged: Judged) -> RunResults:
         turns=judged.telling.turns,
         timers=judged.seen.timers,
         settings={MARK: judged.seen.mark.as_json()},
-        counts={"arrived": judged.seen.count, "moments": len(judged.cases), "timers": len(judged.seen.timers)},
+        counts={"arrived": judged.seen.count, "moments": len(judged.occurrences), "timers": len(judged.seen.timers)},
     )
 
 
 def _report(
     judged: Judged, as_of: datetime, *, dry_run: bool = False, committed: Committed | None = None
 ) -> WatchReport:
+    moments = [case for case in judged.cases if case.candidate.subject is Subject.MOMENT]
     return WatchReport(
         as_of=as_of,
         dry_run=dry_run,
         arrived=judged.seen.count,
-        found=Counter(case.topic for case in judged.cases),
+        found=Counter(case.topic for case in moments),
         unknown=judged.unknown,
+        unsettled=judged.unsettled,
+        waited=len(judged.cases) - len(moments),
         timers=len(judged.seen.timers),
         told=Counter(told.why.name for told in judged.telling.told),
         notifications=tuple(chain.from_iterable(judged.messages.records.values())),

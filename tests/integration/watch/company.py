@@ -70,6 +70,7 @@ class Company:
     Args:
         url: Of the usage.
         state: Of what is remembered.
+        changes: Of the definitions: fields that are others than here.
     """
 
     url: str
@@ -80,6 +81,7 @@ class Company:
     by_arrival: bool = True
     asked: list[Asked] = field(default_factory=list)
     usage: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
     known: Known = field(default_factory=Known)
     channel: RecordingChannel = field(default_factory=RecordingChannel)
 
@@ -118,7 +120,7 @@ class Company:
         texts = {name: f"SELECT * FROM {name}" for name in COLUMNS}
         project = project_over(self.url, texts, folder=self.folder, **self.usage)
         own = definitions([signal(measure=EVERYTHING, fires={"at_least": 2})])
-        decided = replace(own, moments=tuple(self.moments), routing=ROUTING)
+        decided = replace(own, **{"moments": tuple(self.moments), "routing": ROUTING, **self.changes})
         return replace(project, definitions=decided, delivery=DeliverySettings(mode="on"))
 
     @contextmanager
