@@ -1,4 +1,4 @@
-"""What becomes of a message that its channel will not take: another channel of the rep, email, the operator.
+"""What becomes of a message that its channel will not take: the rep's own place in it, another channel, the operator.
 
 An error that stops one address stops the retries there, and the message goes another way at once. An error that stops
 a whole channel (a token that was revoked) closes it: one message at a time tries whether it is over, and what can wait
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from pql.domain.messages import Alert, Subject
+from pql.domain.rules import Rep
 from pql.errors import DeliveryError
 from pql.jobs.operator import ALL, OPERATOR, Recourse, operator_places, rendered, tell_operator
 from pql.notify import Channel, next_attempt
@@ -118,14 +119,14 @@ class Fallbacks:
         alert = alert_of(leased.outgoing.payload)
         told = _undeliverable(leased, error, self._recourse, now) if alert is None else _reworded(alert, leased, error)
         until = None if leased.valid_until is None else max(leased.valid_until, now + AT_LEAST)
-        places = [(leased.recipient, *place) for place in self._of_rep(leased)] if alert else []
+        places = [(leased.recipient, *place) for place in self._of_rep(leased, error)] if alert else []
         places += [(OPERATOR, *place) for place in operator_places(self._channels, self._recourse)]
         for recipient, channel, address in places:
             step = leased.step_key
             if record := rendered(self._channels[channel], told, step, recipient, address, now, until):
                 yield replace(record, lead_id=leased.lead_id)
 
-    def _of_rep(self, leased: Leased) -> Iterator[tuple[str, str]]:
+    def _of_rep(self, leased: Leased, error: DeliveryError) -> Iterator[tuple[str, str]]:
         if "@" not in leased.recipient:
             return  # a team's channel, or the operator
         reps = {rep.email.casefold(): rep for rep in self._recourse.reps}
@@ -135,8 +136,15 @@ class Fallbacks:
             address = rep.slack_id if rep and rep.slack_id and channel == "slack" else leased.recipient
             if delivery.mode == "redirect":
                 address = delivery.redirect.get(channel, "")
-            if channel != leased.outgoing.channel and channel in self._channels and address:
+            other = channel != leased.outgoing.channel or self._is_team(leased, rep, error)
+            if other and channel in self._channels and address:
                 yield channel, address
+
+    def _is_team(self, leased: Leased, rep: Rep | None, error: DeliveryError) -> bool:
+        """Whether a team's channel refused it, and the rep can be written to in the same channel."""
+        refused = error.permanent and error.reach == "address" and self._recourse.delivery.mode == "on"
+        own = {leased.recipient.casefold(), rep.slack_id.casefold()} if rep else set()
+        return refused and rep is not None and bool(rep.slack_id) and leased.outgoing.address.casefold() not in own
 
 
 def _is_over(key: str, leased: Leased) -> bool:

@@ -285,6 +285,23 @@ def failed(connection: sa.Connection, leased: Leased, at: datetime, error: str, 
     return mark(connection, leased, at, "failed", seconds, status="failed", last_error=clean(error))
 
 
+def readdressed(
+    connection: sa.Connection, leased: Leased, record: OutboxRecord, at: datetime, error: str, seconds: float | None
+) -> bool:
+    """Refused at its address: it goes to another one in the same channel, with other words, and outside any thread."""
+    values = {
+        "address": clean(record.address),
+        "payload": dumps(record.payload),
+        "due_at": to_micros(record.due_at),
+        "valid_until": micros(record.valid_until),
+        "attempts": 0,
+        "first_tried_at": None,
+        "reply_to": "",
+        "last_error": clean(error),
+    }
+    return mark(connection, leased, at, "failed", seconds, **values)
+
+
 def release(connection: sa.Connection, leased: Sequence[Leased], due: datetime | None = None) -> int:
     """Give back what was not tried; with an instant, it is not due before."""
     later = {} if due is None else {"due_at": to_micros(due)}

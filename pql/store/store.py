@@ -650,6 +650,7 @@ class Store:
 
         That is the first of `instead` that this step has not been tried with. Where the step is on its way there
         already, or was sent, nothing more is needed; so no message has two fallbacks, and no fallback comes back.
+        What goes to the same person by the same channel at another address is the message itself, addressed anew.
 
         Returns:
             The message in its place; None for none, also where the lease was taken over.

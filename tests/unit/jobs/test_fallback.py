@@ -112,10 +112,54 @@ def clock() -> SteppingClock:
 # --- one address ------------------------------------------------------------------------------------------------
 
 
-def test_what_a_slack_channel_refuses_goes_to_the_rep_by_email_and_says_why(store: Store, clock: SteppingClock) -> None:
+NO_ID = replace(RECOURSE, reps=(replace(MIA, slack_id=""),))
+
+
+def test_what_a_teams_channel_refuses_goes_to_the_rep_in_slack_and_says_why(store: Store, clock: SteppingClock) -> None:
+    write(store, message())
+    slack, email = Refusing("slack", {"#sales": NOT_IN}), RecordingChannel("email")
+    for _ in range(3):
+        send(store, clock, slack, email)
+        clock.wait(3600)
+    assert taken(slack) == [("U0MIA", "qualification")]
+    assert [who for who, _ in taken(email)] == ["ops@plotline.test"]
+    told = the_fallback(slack)
+    assert told.decided.startswith("This was meant for #sales on Slack, which did not take it: not in channel. Sent to")
+    (kept,) = [one for one in store.notifications() if one.subject == "qualification"]
+    assert (kept.address, kept.status, kept.step_key) == ("U0MIA", "sent", "episode:1")
+    assert [one.outcome for one in store.attempts(kept.delivery_id)] == ["failed", "sent"]
+
+
+def test_what_the_rep_too_cannot_get_in_slack_goes_by_email(store: Store, clock: SteppingClock) -> None:
+    write(store, message())
+    slack, email = Refusing("slack", {"#sales": NOT_IN, "U0MIA": NOT_IN}), RecordingChannel("email")
+    for _ in range(3):
+        send(store, clock, slack, email)
+        clock.wait(3600)
+    assert [one.address for one in slack.tries] == ["#sales", "U0MIA"]
+    assert taken(email).count((MIA.email, "qualification")) == 1
+
+
+def test_a_message_that_may_stand_in_the_channel_is_not_taken_elsewhere_in_slack(
+    store: Store, clock: SteppingClock
+) -> None:
+    write(store, message())
+    lost = DeliveryError("no answer", permanent=False, ambiguous=True)
+    slack, email = Refusing("slack", {"#sales": lost}), RecordingChannel("email")
+    send(store, clock, slack, email)
+    slack.refuses = {"#sales": NOT_IN}
+    clock.wait(3600)
+    send(store, clock, slack, email)
+    assert taken(slack) == []
+    assert (MIA.email, "qualification") in taken(email)
+
+
+def test_what_a_slack_channel_refuses_goes_by_email_to_a_rep_without_a_slack_id(
+    store: Store, clock: SteppingClock
+) -> None:
     write(store, message())
     email = RecordingChannel("email")
-    send(store, clock, Refusing("slack", {"#sales": NOT_IN}), email)
+    send(store, clock, Refusing("slack", {"#sales": NOT_IN}), email, recourse=NO_ID)
     assert (MIA.email, "qualification") in taken(email)
     told = the_fallback(email)
     assert told.decided.startswith("This was meant for #sales on Slack, which did not take it: not in channel. Sent to")
@@ -134,7 +178,7 @@ def test_it_is_tried_once_where_no_retry_can_help(store: Store, clock: SteppingC
     write(store, message())
     slack, email = Refusing("slack", {"#sales": NOT_IN}), RecordingChannel("email")
     for _ in range(5):
-        send(store, clock, slack, email)
+        send(store, clock, slack, email, recourse=NO_ID)
         clock.wait(3600)
     assert len(slack.tries) == 1
     assert taken(email).count((MIA.email, "qualification")) == 1
@@ -151,7 +195,7 @@ def test_what_no_channel_of_the_rep_takes_goes_to_the_operator(store: Store, clo
     gone = DeliveryError("550 no such user", permanent=True, cause="550", cure="correct it", reach="address")
     write(store, message())
     email = Refusing("email", {MIA.email: gone})
-    send(store, clock, Refusing("slack", {"#sales": NOT_IN}), email)
+    send(store, clock, Refusing("slack", {"*": NOT_IN}), email)
     assert ("ops@plotline.test", "qualification") in taken(email)
     assert "meant for mia@plotline.test by email" in the_fallback(email).decided
     assert "meant for #sales on Slack" in the_fallback(email).decided
@@ -165,7 +209,7 @@ def test_an_operator_who_cannot_be_reached_ends_it(store: Store, clock: Stepping
         send(store, clock, slack, email)
         clock.wait(3600)
     assert {row.status for row in store.notifications()} == {"failed"}
-    assert len(store.notifications()) <= 6
+    assert len(store.notifications()) <= 7
 
 
 def test_a_template_that_cannot_be_used_leaves_it_to_the_next(store: Store, clock: SteppingClock) -> None:
