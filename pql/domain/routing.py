@@ -153,6 +153,22 @@ def covered(routing: Routing, roster: Roster, chosen: Route) -> Route:
     return way.covered(chosen)
 
 
+def beyond(routing: Routing, facts: Mapping[str, object], roster: Roster, *, rep: str) -> Rep:
+    """Who hears of a lead that a rep did not take: the fallback of its branch, else the project's.
+
+    Whoever of them is away leaves it to the next, or to a stand-in. The answer may be the rep: there is nobody further.
+
+    Args:
+        routing: The reps, the tree and the fallback.
+        facts: The lead's, as for `route`.
+        roster: How the reps stand now.
+        rep: The email of the rep.
+    """
+    leaf = leaf_of(routing, facts)
+    leaf = replace(leaf, fallback="") if leaf.fallback.casefold() == rep.casefold() else leaf
+    return _Way(routing=routing, roster=roster, leaf=leaf).fallback([]).rep
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
     """The last part of a route, from a leaf of the tree to a rep; the steps are added to `path`."""

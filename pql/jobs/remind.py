@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from pql.domain.messages import Subject
 from pql.domain.mutes import muting
 from pql.domain.reminders import Action, Untaken, escalate_key, next_step, remind_key
-from pql.domain.rules import Reminders
+from pql.domain.routing import Roster, beyond
+from pql.domain.rules import Reminders, Rep, all_branches
 from pql.jobs.remind_alerts import Untold, lead_alert, list_alert, reasons_of
+from pql.jobs.routes import facts_remembered
 from pql.jobs.summaries import Desk, Filed, away, committed, filed, rep_named, to_rep
 from pql.jobs.tell import Target, start_of_day
 from pql.store.records import Episode, LeadFacts, SentMessage
@@ -78,6 +80,7 @@ def _cases(desk: Desk, rule: Reminders, as_of: datetime) -> list[Untold]:
     lead_ids = [one.lead_id for one in open_ones if one.id in first]
     leads, sinking = reads.leads(lead_ids), reads.sinking(lead_ids)
     mutes, absent = desk.store.mutes(as_of), away(desk, as_of)
+    records = _facts(desk, lead_ids)
     found = []
     for one in open_ones:
         facts = leads.get(one.lead_id)
@@ -86,9 +89,20 @@ def _cases(desk: Desk, rule: Reminders, as_of: datetime) -> list[Untold]:
         email = first[one.id][0].recipient
         signals = {str(reason["signal"]) for reason in reasons_of(one)}
         if muting(mutes, lead_id=one.lead_id, recipient=email, topics=signals) is None:
-            case = _case(desk, rule, one, facts, first[one.id], decided, absent)
+            further = beyond(
+                desk.project.definitions.routing, records.get(one.lead_id, {}), Roster(away=absent), rep=email
+            )
+            case = _case(desk, rule, one, facts, first=first[one.id], decided=decided, absent=absent, further=further)
             found += [case] if case else []
     return found
+
+
+def _facts(desk: Desk, lead_ids: Sequence[str]) -> dict[str, Mapping[str, object]]:
+    """What the tree may ask of leads, where any of its routes has a fallback of its own."""
+    branches = desk.project.definitions.routing.branches
+    if not any(branch.fallback for branch in all_branches(branches)):
+        return {}
+    return {record.lead_id: facts_remembered(record) for record in desk.store.lead_records(lead_ids)}
 
 
 def _steps(rule: Reminders, episode_id: str) -> list[str]:
@@ -120,9 +134,11 @@ def _case(
     rule: Reminders,
     episode: Episode,
     facts: LeadFacts,
+    *,
     first: Sequence[SentMessage],
     decided: Mapping[str, datetime],
     absent: Collection[str],
+    further: Rep,
 ) -> Untold | None:
     routing = desk.project.definitions.routing
     rep = rep_named(desk.project, first[0].recipient)
@@ -133,12 +149,12 @@ def _case(
             decided[key] for number in range(1, rule.most + 1) if (key := remind_key(episode.id, number)) in decided
         ),
         absent=rep.email.casefold() in absent or rep.email.casefold() not in known,
-        is_fallback=rep.email.casefold() == routing.fallback.casefold(),
+        is_fallback=rep.email.casefold() == further.email.casefold(),
     )
     step = next_step(rule, untaken, rep.working)
     if step is None:
         return None
-    reader = rep_named(desk.project, routing.fallback) if step.action is Action.ESCALATE else rep
+    reader = further if step.action is Action.ESCALATE else rep
     return Untold(episode=episode, facts=facts, rep=rep, reader=reader, first=first, untaken=untaken, step=step)
 
 

@@ -87,8 +87,8 @@ def to_rep(desk: Desk, rep: Rep, urgency: str) -> list[Target]:
     return targets(desk.project, desk.channels, Route(rep=rep, slack_channel="", path=()), urgency)
 
 
-def away(desk: Desk, as_of: datetime) -> Collection[str]:
-    """The emails, in small letters, of those who are away."""
+def away(desk: Desk, as_of: datetime) -> Mapping[str, datetime]:
+    """The emails, in small letters, of those who are away, and until when."""
     return away_at(absences_of(desk.store, desk.project.definitions.routing, as_of), as_of)
 
 

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from pql.config.settings import DeliverySettings, Project, StateSettings
 from pql.domain.calendar import to_micros
+from pql.domain.conditions import Condition
 from pql.domain.durations import Duration
 from pql.domain.mutes import Mute
-from pql.domain.rules import Reminders, Rep
+from pql.domain.routing import Roster, beyond
+from pql.domain.rules import Absence, Branch, Reminders, Rep, Routing
 from pql.jobs.remind import Reminded, remind
 from pql.jobs.summaries import Desk
 from pql.store import Store, open_store
@@ -24,7 +26,7 @@ from pql.store.tables import absences
 from tests.desks import OFFICE, at, desk_of, rep, starter_project
 from tests.integration.store.samples import LEASE, commit, decision, evaluation, message, opened
 
-MIA, TOM = "mia@plotline.test", "tom@plotline.test"
+MIA, TOM, ANA = "mia@plotline.test", "tom@plotline.test", "ana@plotline.test"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MONDAY = datetime(2026, 3, 2, 10, tzinfo=UTC)
 BERLIN = "Europe/Berlin"
@@ -254,6 +256,41 @@ def test_the_fallback_hears_at_once_of_the_leads_of_who_is_away(project: Project
     over(a_desk(project, store))
     assert told_what(store) == [("escalate", TOM, MONDAY + HOUR)]
     assert "Mia was told on Mon 2 Mar, 10:00 and is away" in str(written(store)[0].payload["text"])
+
+
+@pytest.mark.parametrize(
+    ("plan", "away", "to"),
+    [
+        pytest.param("team", "", ANA, id="of the branch"),
+        pytest.param("free", "", TOM, id="of the project, where the branch has none"),
+        pytest.param("team", ANA, TOM, id="of the project, where the branch's is away"),
+    ],
+)
+def test_a_lead_that_nobody_takes_goes_to_the_fallback_of_its_branch(
+    plan: str, away: str, to: str, project: Project, store: Store
+) -> None:
+    branches = (
+        Branch(name="emea", match={"plan": Condition(equals="team")}, team="emea", fallback=ANA),
+        Branch(name="rest", team="emea"),
+    )
+    desk = a_desk(project, store, rule=replace(RULE, most=0))
+    routing = desk.project.definitions.routing
+    routing = replace(routing, branches=branches, reps=(*routing.reps, rep(ANA)))
+    definitions = replace(desk.project.definitions, routing=routing)
+    desk = replace(desk, project=replace(desk.project, definitions=definitions))
+    told(store, "acme", plan=plan)
+    if away:
+        store.add_absence(Absence(email=away, since=MONDAY, until=MONDAY + 9 * DAY), by="x", at=MONDAY)
+    run(desk, MONDAY + 5 * HOUR)
+    assert [recipient for _, recipient, _ in told_what(store)] == [to]
+
+
+def test_what_the_branchs_fallback_does_not_take_goes_to_the_projects() -> None:
+    routing = Routing(
+        reps=(TOMS, MIAS), branches=(Branch(name="all", team="x", fallback=MIA),), fallback=TOM, channels={}
+    )
+    assert beyond(routing, {}, Roster(), rep=MIA).email == TOM
+    assert beyond(routing, {}, Roster(), rep="ana@plotline.test").email == MIA
 
 
 def test_the_fallbacks_own_leads_go_no_further(project: Project, store: Store) -> None:
