@@ -335,7 +335,7 @@ class App:
         """How all reps stand now."""
         return reps_at(self.store, self.staffed.definitions.routing, self.clock())
 
-    def absent(self, rep: str, *, since: str | None, until: str, by: str) -> tuple[Absence, Rep]:
+    def absent(self, rep: str, *, since: str | None, until: str, by: str, reason: str = "") -> tuple[Absence, Rep]:
         """A rep, named by address or name, is away until a day (2026-08-14) in their zone, or an instant.
 
         Raises:
@@ -344,7 +344,7 @@ class App:
         """
         now = self.clock()
         who = known_rep(self.staffed.definitions.routing, rep)
-        return away(self.store, who, since=since, until=until, by=by, at=now), who
+        return away(self.store, who, since=since, until=until, reason=reason, by=by, at=now), who
 
     def back(self, rep: str) -> Rep:
         """A rep is back.

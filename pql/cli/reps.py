@@ -30,14 +30,16 @@ def absent(
     until: Annotated[str, typer.Option(help="The day they are back, like 2026-08-14; or an instant.")],
     project: ProjectFolder = HERE,
     since: Annotated[str | None, typer.Option("--from", help="The first day away; by default from now on.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands wherever they are passed over.")] = "",
     by: By = "somebody",
 ) -> None:
     """Say that a rep is away: new leads go to the next in turn, theirs to a stand-in until they are back."""
     with opened(project) as app:
-        absence, standing = app.absent(rep, since=since, until=until, by=by)
+        absence, standing = app.absent(rep, since=since, until=until, by=by, reason=reason)
     local = standing.working.local
     begins = f"from {local(absence.since):%Y-%m-%d %H:%M} " if since else ""
-    say(f"{standing.name} is away {begins}until {local(absence.until):%Y-%m-%d %H:%M} ({standing.time_zone}).")
+    why = f": {absence.reason}" if absence.reason else ""
+    say(f"{standing.name} is away {begins}until {local(absence.until):%Y-%m-%d %H:%M} ({standing.time_zone}){why}.")
     say("`pql back` ends it sooner.")
 
 
@@ -57,11 +59,15 @@ def _row(one: "RepStanding") -> list[object]:
         rep.team,
         f"{one.local:%a %H:%M} {rep.time_zone}",
         works if rep.active else "not active",
-        "" if one.away_until is None else f"{rep.working.local(one.away_until):%a %d %b %H:%M}",
+        "" if one.away_until is None else _away(one, one.away_until),
         f"{one.open_leads}{most}",
         ", ".join(f"{pool}: {taken:g}" for pool, taken in sorted(one.turns.items())),
         one.sent_today,
     ]
+
+
+def _away(one: "RepStanding", until: datetime) -> str:
+    return f"{one.rep.working.local(until):%a %d %b %H:%M}" + (f", {one.away_for}" if one.away_for else "")
 
 
 def _json(one: "RepStanding") -> dict[str, object]:
@@ -75,6 +81,7 @@ def _json(one: "RepStanding") -> dict[str, object]:
         "local": _local(one.local),
         "quiet_until": one.quiet_until,
         "away_until": one.away_until,
+        "away_for": one.away_for,
         "open_leads": one.open_leads,
         "capacity": rep.capacity,
         "turns": dict(one.turns),

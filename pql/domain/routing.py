@@ -42,11 +42,13 @@ class Roster:
         away: Until when those are away who are.
         open_leads: How many open leads each has.
         turns: By pool and rep.
+        reasons: Why those are away of whom it was said.
     """
 
     away: Mapping[str, datetime] = field(default_factory=dict)
     open_leads: Mapping[str, int] = field(default_factory=dict)
     turns: Mapping[tuple[str, str], Turn] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +244,10 @@ class _Way:
         return [rep for rep in found if rep is not None]
 
     def _stand_in(self, rep: Rep) -> Rep | None:
-        """Who is named for it, else the next one after them on the list of the leaf, or of their team, who is there."""
+        """Who is named for it, else the next one after them on the list of the leaf, or of their team, who is there.
+
+        Who is at capacity is passed over as long as there is another.
+        """
         named = rep_of(self.routing, rep.stand_in)
         if named is not None and not self._away(named):
             return named
@@ -250,7 +255,8 @@ class _Way:
         if rep not in members:
             members = [one for one in self.routing.reps if one.active and one.team and one.team == rep.team]
         place = members.index(rep) if rep in members else 0
-        return next((one for one in (*members[place:], *members[:place]) if one != rep and not self._away(one)), None)
+        there = [one for one in (*members[place:], *members[:place]) if one != rep and not self._away(one)]
+        return next((one for one in there if not self._why_not(one)), there[0] if there else None)
 
     def _away(self, rep: Rep) -> bool:
         return rep.email.casefold() in self.roster.away
@@ -259,7 +265,9 @@ class _Way:
         """Why a rep can take no turn, in words; "" where they can."""
         until = self.roster.away.get(rep.email.casefold())
         if until is not None:
-            return f"away until {until.astimezone(ZoneInfo(rep.time_zone)):%d %b %Y}"
+            reason = self.roster.reasons.get(rep.email.casefold(), "")
+            why = f" ({reason})" if reason else ""
+            return f"away until {until.astimezone(ZoneInfo(rep.time_zone)):%d %b %Y}{why}"
         has = self.roster.open_leads.get(rep.email.casefold(), 0)
         return f"at capacity with {has} open leads" if rep.capacity is not None and has >= rep.capacity else ""
 
@@ -289,6 +297,12 @@ def away_at(absences: Sequence[Absence], at: datetime) -> dict[str, datetime]:
         if absence.since <= max(at, away.get(email, at)) and absence.until > at:
             away[email] = max(absence.until, away.get(email, absence.until))
     return away
+
+
+def away_for(absences: Sequence[Absence], at: datetime) -> dict[str, str]:
+    """Why each rep is away who is away at an instant, where it was said; of several reasons the latest to begin."""
+    lasting = sorted((one for one in absences if one.since <= at < one.until and one.reason), key=lambda one: one.since)
+    return {one.email.casefold(): one.reason for one in lasting}
 
 
 def channels_for(routing: Routing, chosen: Route, urgency: str) -> tuple[Channel, ...]:

@@ -104,11 +104,12 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """A rep is away in [since, until)."""
+    """A rep is away in [since, until); `reason`: why, in words, "" where nobody said."""
 
     email: str
     since: datetime
     until: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,7 @@ class RepStanding:
         local: Their wall clock.
         quiet_until: When their working time begins; None: it is now.
         away_until: None: they are not away.
+        away_for: Why they are away; "" where nobody said.
         open_leads: Live qualifications that they have.
         turns: Turns taken or let pass, by pool.
         sent_today: Messages since their midnight.
@@ -51,6 +52,7 @@ class RepStanding:
     local: datetime
     quiet_until: datetime | None
     away_until: datetime | None
+    away_for: str
     open_leads: int
     turns: Mapping[str, float]
     sent_today: int
@@ -70,6 +72,7 @@ def _standing(store: Store, rep: Rep, roster: Roster, at: datetime) -> RepStandi
         local=rep.working.local(at),
         quiet_until=opens if opens > at else None,
         away_until=roster.away.get(email),
+        away_for=roster.reasons.get(email, ""),
         open_leads=roster.open_leads.get(email, 0),
         turns={pool: turn.taken for (pool, whose), turn in roster.turns.items() if whose == email},
         sent_today=store.sent_today(rep.email, start_of_day(rep, at)),
@@ -99,13 +102,14 @@ def _named(reps: Sequence[Rep]) -> str:
     return ", ".join(f"{rep.name} ({rep.email})" for rep in reps[:NAMED])
 
 
-def away(store: Store, rep: Rep, *, since: str | None, until: str, by: str, at: datetime) -> Absence:
+def away(store: Store, rep: Rep, *, since: str | None, until: str, reason: str, by: str, at: datetime) -> Absence:
     """Keep that a rep is away, from now on or from a day, until the day on which they are back.
 
     Raises:
         AbsenceRefused: The text is no day or instant, or the end is not ahead or not after the beginning.
     """
-    absence = Absence(email=rep.email, since=_instant(rep, since) if since else at, until=_instant(rep, until))
+    first = _instant(rep, since) if since else at
+    absence = Absence(email=rep.email, since=first, until=_instant(rep, until), reason=reason.strip())
     if absence.until <= max(absence.since, at):
         raise AbsenceRefused(f"The end, {until}, must lie ahead and after the beginning; it is the day they are back")
     store.add_absence(absence, by=by, at=at)

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.messages import Subject
-from pql.domain.routing import Roster, Route, away_at
+from pql.domain.routing import Roster, Route, away_at, away_for
 from pql.domain.rules import Absence, Routing
 from pql.domain.turns import Taking, Turn
 from pql.jobs.candidates import Case
@@ -33,7 +33,7 @@ class Standing:
     @property
     def now(self) -> Roster:
         """How they stand now."""
-        return Roster(away=self.roster.away, open_leads=self.open_leads, turns=self.turns)
+        return replace(self.roster, open_leads=self.open_leads, turns=self.turns)
 
     def give(self, chosen: Route, at: datetime, *, qualified: bool) -> None:
         """A lead goes to a rep: their turn is taken, and if it qualified they have one more."""
@@ -49,8 +49,9 @@ def standing_of(store: Store, routing: Routing, *, as_of: datetime) -> Standing:
     """How the reps stand at an instant."""
     leads = open_leads(store)
     turns = dict(store.turns())
-    away = away_at(absences_of(store, routing, as_of), as_of)
-    return Standing(roster=Roster(away=away, open_leads=leads, turns=turns), open_leads=leads, turns=turns)
+    absences = absences_of(store, routing, as_of)
+    roster = Roster(away=away_at(absences, as_of), open_leads=leads, turns=turns, reasons=away_for(absences, as_of))
+    return Standing(roster=roster, open_leads=leads, turns=turns)
 
 
 def absences_of(store: Store, routing: Routing, at: datetime) -> list[Absence]:

@@ -18,6 +18,7 @@ def add(connection: sa.Connection, absence: Absence, by: str, at: datetime) -> N
         "since": to_micros(absence.since),
         "until": to_micros(absence.until),
         "by": clean(by),
+        "reason": clean(absence.reason),
         "at": to_micros(at),
     }
     connection.execute(sa.insert(absences), row)
@@ -41,4 +42,4 @@ def _lasting(at: datetime) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _absence(row: sa.Row[*tuple[Any, ...]]) -> Absence:
-    return Absence(email=row.email, since=from_micros(row.since), until=from_micros(row.until))
+    return Absence(email=row.email, since=from_micros(row.since), until=from_micros(row.until), reason=row.reason)

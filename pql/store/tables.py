@@ -398,6 +398,7 @@ absences = sa.Table(
     _text("by"),
     _instant("at"),
     _maybe("ended_at"),  # came back before its end
+    _text("reason"),
     sa.Index("ix_absences_email", "email", "until"),
 )
 

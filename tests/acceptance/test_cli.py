@@ -220,9 +220,9 @@ def test_the_routing_tree_is_shown_and_a_leads_way_through_it(ran: Path) -> None
 
 
 def test_a_rep_is_away_until_they_are_back(ran: Path) -> None:
-    said = pql("absent", "owen@plotline.test", "--until", "2100-01-04", "--by", "ops", cwd=ran)
+    said = pql("absent", "owen@plotline.test", "--until", "2100-01-04", "--by", "ops", "--reason", "ski", cwd=ran)
     assert (said.returncode, "Owen Hale is away until 2100-01-04" in said.stdout) == (0, True), said.stderr
-    assert "Mon 04 Jan 00:00" in pql("reps", cwd=ran).stdout
+    assert "Mon 04 Jan 00:00, ski" in pql("reps", cwd=ran).stdout
     rows = {row["name"]: row for row in json.loads(pql("reps", "--json", cwd=ran).stdout)}
     assert [name for name, row in rows.items() if row["away_until"]] == ["Owen Hale"]
     assert pql("back", "owen hale", cwd=ran).stdout == "Owen Hale is back.\n"

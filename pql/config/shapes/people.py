@@ -102,11 +102,12 @@ class AbsentIn(Shape):
 
     first: Date = Field(alias="from", description="The first day away, like 2026-08-03.")
     until: Date = Field(description="The day they are back.")
+    reason: str = Field(default="", description="Why, in a word or two; it stands where they are passed over.")
 
     def build(self, email: str, zone: str) -> Absence:
         """The domain's value: from midnight to midnight, in the rep's zone."""
         first, back = (midnight(day, zone) for day in (self.first, self.until))
-        return Absence(email=email, since=first, until=back)
+        return Absence(email=email, since=first, until=back, reason=self.reason)
 
 
 def _in_order(absences: tuple[AbsentIn, ...]) -> tuple[AbsentIn, ...]:

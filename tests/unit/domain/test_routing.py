@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pql.domain.conditions import Condition
-from pql.domain.routing import Roster, Route, away_at, channels_for, covered, leaf_of, meets, route, walk
+from pql.domain.routing import Roster, Route, away_at, away_for, channels_for, covered, leaf_of, meets, route, walk
 from pql.domain.rules import Absence, Branch, Channel, InTurn, Rep, Routing
 from pql.domain.turns import Turn
 
@@ -186,6 +186,27 @@ def test_the_stand_in_of_one_lead_stays_the_same_while_turns_go_on() -> None:
     for taken in range(4):
         roster = Roster(away=away(MIA).away, turns={("team emea", BEN.email): Turn(taken=taken)})
         assert to(routing(EMEA, reps=trio), {"country": "DE"}, roster, held_by=MIA.email).rep == BEN
+
+
+def test_a_stand_in_who_is_at_capacity_is_passed_over_unless_they_are_named_or_alone() -> None:
+    trio = (MIA, replace(BEN, capacity=3), replace(LEA, team="emea"))
+    full = Roster(away=away(MIA).away, open_leads={BEN.email: 3})
+    assert to(routing(EMEA, reps=trio), {"country": "DE"}, full, held_by=MIA.email).rep == trio[2]
+    assert to(routing(EMEA, reps=trio[:2]), {"country": "DE"}, full, held_by=MIA.email).rep == trio[1]
+    named = (replace(MIA, stand_in=BEN.email), *trio[1:])
+    assert to(routing(EMEA, reps=named), {"country": "DE"}, full, held_by=MIA.email).rep == trio[1]
+
+
+def test_why_somebody_is_away_stands_in_the_path() -> None:
+    roster = replace(away(MIA), reasons={MIA.email: "holiday"})
+    assert to(routing(EMEA), {"country": "DE"}, roster).path[1] == "Mia is away until 08 Jun 2026 (holiday)"
+
+
+def test_of_several_absences_the_one_that_lasts_says_why() -> None:
+    days = ((-9, -1, "ill"), (-1, 3, "holiday"), (0, 2, "at a fair"), (3, 5, "moving"), (-1, 4, ""))
+    known = [replace(absence("Mia@plotline.test", *one[:2]), reason=one[2]) for one in days]
+    assert away_for(known, T0) == {MIA.email: "at a fair"}
+    assert away_for(known[-1:], T0) == {}
 
 
 def test_who_is_away_is_skipped_and_the_path_says_so() -> None:

@@ -115,7 +115,7 @@ def test_turns_go_on_over_runs_where_they_were() -> None:
 def test_who_was_away_is_not_given_at_once_what_they_missed() -> None:
     office = Office()
     office.qualify(MORNING, *many("a", 3))
-    away(office.store, BEN, since=None, until="2026-03-06", by="ops", at=MORNING)
+    away(office.store, BEN, since=None, until="2026-03-06", reason=" holiday", by="ops", at=MORNING)
     assert set(office.qualify(MORNING + DAY, *many("b", 8)).values()) == {"Mia Berg", "Cleo Ray"}
     back(office.store, office.project.definitions.routing, BEN, MORNING + 2 * DAY)
     returned = [*office.qualify(MORNING + 2 * DAY, *many("c", 6)).values()]
@@ -139,7 +139,7 @@ def test_leads_that_come_in_quiet_time_are_spread_over_the_team_all_the_same() -
 def test_an_absent_reps_leads_go_on_with_a_stand_in_and_come_back() -> None:
     office = Office()
     assert office.qualify(MORNING, "a") == {"a": "Mia Berg"}
-    away(office.store, MIA, since=None, until="2026-03-09", by="ops", at=MORNING)
+    away(office.store, MIA, since=None, until="2026-03-09", reason="", by="ops", at=MORNING)
     assert office.happens(MORNING + DAY, "a") == {"a": "Ben Noor"}
     words = office.store.decisions("a")[0].words
     assert "already with Mia Berg, who is away until 09 Mar 2026; Ben Noor stands in" in words
@@ -200,13 +200,13 @@ def test_a_name_that_is_not_one_reps_names_near_ones(text: str, said: str) -> No
 def test_an_absence_that_cannot_be_is_refused(since: str | None, until: str, said: str) -> None:
     office = Office()
     with pytest.raises(AbsenceRefused, match=said):
-        away(office.store, MIA, since=since, until=until, by="ops", at=MORNING)
+        away(office.store, MIA, since=since, until=until, reason="", by="ops", at=MORNING)
     assert office.store.absences(MORNING) == []
 
 
 def test_a_day_away_ends_at_midnight_where_the_rep_is() -> None:
     office = Office()
-    absence = away(office.store, MIA, since="2026-03-10", until="2026-03-12", by="ops", at=MORNING)
+    absence = away(office.store, MIA, since="2026-03-10", until="2026-03-12", reason="", by="ops", at=MORNING)
     assert (absence.since, absence.until) == (
         datetime(2026, 3, 9, 23, tzinfo=UTC),
         datetime(2026, 3, 11, 23, tzinfo=UTC),
@@ -217,11 +217,11 @@ def test_the_list_of_reps_says_who_works_who_is_away_and_what_each_has() -> None
     yuki = Rep(email="yuki@plotline.test", name="Yuki", time_zone="Asia/Tokyo", working=WorkingTime(holidays="JP"))
     office = Office(project=project(*TEAM, yuki))
     office.qualify(MORNING, *many("a", 4))
-    away(office.store, BEN, since=None, until="2026-03-06", by="ops", at=MORNING)
+    away(office.store, BEN, since=None, until="2026-03-06", reason=" holiday", by="ops", at=MORNING)
     mia, ben, _, tokyo = reps_at(office.store, office.project.definitions.routing, MORNING)
     assert (mia.open_leads, mia.turns, mia.sent_today, mia.quiet_until) == (2, {"team emea": 2.0}, 2, None)
     assert (mia.local.hour, mia.away_until) == (10, None)
-    assert ben.away_until == datetime(2026, 3, 6, tzinfo=UTC)
+    assert (ben.away_until, ben.away_for) == (datetime(2026, 3, 6, tzinfo=UTC), "holiday")
     assert (tokyo.open_leads, tokyo.quiet_until) == (0, datetime(2026, 3, 3, tzinfo=UTC))
 
 
