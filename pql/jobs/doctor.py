@@ -8,13 +8,16 @@ from uuid import NAMESPACE_URL, uuid5
 from pql.config.settings import Notifiers, Project
 from pql.domain.health import Examined, failed, ok, warning
 from pql.domain.messages import Alert, Outgoing, Subject
+from pql.domain.rules import Channel as ChannelName
 from pql.errors import ConfigError, DeliveryError, PqlError, StateError
+from pql.jobs.staff import Listed, is_zone, listed_reps, with_reps
 from pql.notify import Channel
 from pql.notify.examining import examine_channels
 from pql.notify.failing import failing
 from pql.store import is_new, open_store
 from pql.warehouse import open_warehouse
 
+_SLACK = ChannelName.SLACK
 _NAMES = {"slack": "Slack", "email": "Email", "webhook": "Webhook", "file": "File"}
 
 
@@ -29,7 +32,10 @@ def examine(
         now: The present instant.
         send: Also send one test message a channel, to the operator's address or the one of mode redirect.
     """
-    yield from _usage(project)
+    listed: list[Mapping[str, object]] = []
+    yield from _usage(project, listed)
+    yield from _reps(project, listed)
+    project = with_reps(project, listed)
     yield _state(project)
     yield from _delivery(project, channels)
     yield from examine_channels(
@@ -40,11 +46,13 @@ def examine(
             yield _test_message(project, name, channel, now)
 
 
-def _usage(project: Project) -> Iterator[Examined]:
+def _usage(project: Project, listed: list[Mapping[str, object]]) -> Iterator[Examined]:
+    """`listed` gets the reps that `sql/reps.sql` lists."""
     warehouse = open_warehouse(project)
     try:
         found = warehouse.inspect()
         writes = warehouse.may_write()
+        listed += [] if found else listed_reps(warehouse)
     except PqlError as exc:
         yield failed("Usage database", str(exc), "see docs/connect.md")
         return
@@ -60,6 +68,28 @@ def _usage(project: Project) -> Iterator[Examined]:
         yield warning("Usage database: rights", "our user could change your tables; PQL never does", cure)
     elif writes is False:
         yield ok("Usage database: rights", "we may only read")
+
+
+def _reps(project: Project, listed: Listed) -> Iterator[Examined]:
+    """What is wrong with the reps of the relation; nothing without it."""
+    if not listed:
+        return
+    strange = sorted(str(row["email"]) for row in listed if not _is_address(str(row["email"])))
+    if strange:
+        cure = "give the column email of sql/reps.sql one address a row"
+        yield failed("Reps", f"of sql/reps.sql these are no addresses: {', '.join(strange[:3])}", cure)
+    zones = sorted({str(row["time_zone"]) for row in listed if not is_zone(str(row["time_zone"]))})
+    if zones:
+        cure = f"give names like Europe/Berlin; until then {project.definitions.time_zone} is taken"
+        yield warning("Reps", f"of sql/reps.sql these are no time zones: {', '.join(zones[:3])}", cure)
+    if not strange and not zones:
+        active = sum(bool(row["active"]) for row in listed)
+        yield ok("Reps", f"{len(listed):,} in sql/reps.sql, {active:,} of them active")
+
+
+def _is_address(text: str) -> bool:
+    name, at, host = text.strip().partition("@")
+    return bool(name and at and "." in host) and " " not in text
 
 
 def _state(project: Project) -> Examined:
@@ -111,7 +141,9 @@ def _named(rules: object, key: str) -> Iterator[str]:
 
 
 def _people(project: Project) -> list[str]:
-    return [rep.slack_id or rep.email for rep in project.definitions.routing.reps if rep.active]
+    """Those who are told in Slack."""
+    reps = project.definitions.routing.reps
+    return [one.slack_id or one.email for one in reps if one.active and (not one.channels or _SLACK in one.channels)]
 
 
 def _test_message(project: Project, name: str, channel: Channel, now: datetime) -> Examined:

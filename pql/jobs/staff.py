@@ -74,10 +74,17 @@ def _rep(row: Mapping[str, object], routing: Routing, project_zone: str) -> Rep:
     )
 
 
-def _zone(name: str, email: str, otherwise: str) -> str:
+def is_zone(name: str) -> bool:
+    """Whether there is a time zone of this name."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _zone(name: str, email: str, otherwise: str) -> str:
+    if not is_zone(name):
         words = "sql/reps.sql gives %s the time zone '%s', which there is not; %s is taken"
         log.warning(words, email, name, otherwise, extra={"action": "unknown_time_zone"})
         return otherwise

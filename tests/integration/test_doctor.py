@@ -153,3 +153,23 @@ def test_the_command_ends_with_1_if_anything_fails(place: Place) -> None:
     broken = runner.invoke(app, ["doctor", "-C", str(place.folder), "--json"])
     assert broken.exit_code == 1
     assert TOKEN not in broken.output
+
+
+def test_reps_that_the_source_lists_are_looked_at_too(place: Place) -> None:
+    rows = "('nina@plotline.test', 'Nina', 'Europe/Berlin', true), ('left@plotline.test', 'Left', 'UTC', false)"
+    text = f"SELECT * FROM (VALUES {rows}) AS reps(email, name, time_zone, active)\n"
+    (place.folder / "sql" / "reps.sql").write_text(text, encoding="utf-8")
+    found = place.found()
+    assert "2 in sql/reps.sql, 1 of them active" in found["Reps"].words
+    assert found["Slack: nina@plotline.test"].state is State.FAILED
+    assert "Slack: left@plotline.test" not in found
+    (place.folder / "sql" / "reps.sql").write_text(text.replace("Europe/Berlin", "Berlin"), encoding="utf-8")
+    assert place.found()["Reps"].words == "of sql/reps.sql these are no time zones: Berlin"
+    (place.folder / "sql" / "reps.sql").write_text(text.replace("nina@plotline.test", "nina"), encoding="utf-8")
+    assert place.found()["Reps"].words == "of sql/reps.sql these are no addresses: nina"
+
+
+def test_who_wants_no_slack_is_not_looked_up_there(place: Place) -> None:
+    place.edit("config/routing.yml", "name: Owen Hale", "name: Owen Hale, channels: [email]")
+    assert "Slack: owen@plotline.test" not in place.found()
+    assert "Slack: mia@plotline.test" in place.found()
