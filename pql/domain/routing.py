@@ -125,7 +125,9 @@ def _below(above: Branch, branch: Branch) -> Branch:
     )
 
 
-def route(routing: Routing, facts: Mapping[str, object], roster: Roster, *, held_by: str | None = None) -> Route:
+def route(
+    routing: Routing, facts: Mapping[str, object], roster: Roster, *, held_by: str | None = None, turns: bool = True
+) -> Route:
     """The rep for a lead: who has it, else its owner, else the next of its branch, else the fallback.
 
     Who has it or owns it and is away leaves it to their stand-in meanwhile; they are told whatever their capacity.
@@ -136,6 +138,7 @@ def route(routing: Routing, facts: Mapping[str, object], roster: Roster, *, held
             `signal` (the names of the fired ones, a tuple) and `moment` (the name; None where it is not about one).
         roster: How the reps stand now.
         held_by: The email of the rep who was told about or claimed this lead before.
+        turns: False: nobody is given the lead for this, so what nobody has or owns goes to the fallback.
     """
     leaf = leaf_of(routing, facts)
     way = _Way(routing=routing, roster=roster, leaf=leaf)
@@ -146,7 +149,7 @@ def route(routing: Routing, facts: Mapping[str, object], roster: Roster, *, held
             found = way.with_somebody(email, role, path)
             if found is not None:
                 return found
-    return way.in_turn(path) or way.fallback(path)
+    return (way.in_turn(path) if turns else None) or way.fallback(path)
 
 
 def covered(routing: Routing, roster: Roster, chosen: Route) -> Route:

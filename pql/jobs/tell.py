@@ -51,6 +51,10 @@ VALID_FOR = {
 }
 
 
+# What is not told for these reasons is a rep's all the same, and stands in their digest.
+OF_A_REP = frozenset({Why.FOR_DIGEST, Why.COOLING_DOWN, Why.LEAD_COOLING_DOWN})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Memory:
     """What we remember that decisions depend on, and what grows while deciding.
@@ -175,7 +179,9 @@ def _decide_one(project: Project, evaluation: Evaluation, case: Case, memory: Me
     facts = _circumstances(project, case, memory, of_lead)
     first = decide(case.candidate, facts, as_of=evaluation.as_of)
     if not first.why.sends and not first.why.waits:
-        return Told(case=case, decision=first)
+        # Whose digest says it, and who may ask why it was no message: nobody's turn is taken for that.
+        whose = choose_route(project, evaluation, case, memory, turns=False) if first.why in OF_A_REP else None
+        return Told(case=case, decision=first, route=whose)
     chosen = choose_route(project, evaluation, case, memory)
     facts = _with_rep(facts, project, evaluation, case, memory, chosen.rep)
     decision = decide(case.candidate, facts, as_of=evaluation.as_of)
@@ -243,7 +249,7 @@ def _assign(memory: Memory, case: Case, chosen: Route, as_of: datetime) -> None:
         memory.routed[candidate.lead_id] = chosen.stands_for or chosen.rep.email
 
 
-def choose_route(project: Project, evaluation: Evaluation, case: Case, memory: Memory) -> Route:
+def choose_route(project: Project, evaluation: Evaluation, case: Case, memory: Memory, *, turns: bool = True) -> Route:
     """The success owner for what is about customers, else the rep of the lead."""
     lead_id = case.candidate.lead_id
     if case.candidate.subject in FOR_SUCCESS:
@@ -251,7 +257,7 @@ def choose_route(project: Project, evaluation: Evaluation, case: Case, memory: M
         return covered(project.definitions.routing, memory.standing.now, chosen)
     held_by = memory.routed.get(lead_id) or memory.holders.get(lead_id)
     facts = routed_facts(evaluation, case)
-    return route(project.definitions.routing, facts, memory.standing.now, held_by=held_by)
+    return route(project.definitions.routing, facts, memory.standing.now, held_by=held_by, turns=turns)
 
 
 def success_route(project: Project, facts: Mapping[str, object]) -> Route:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pql.domain.decisions import GATHER, Why
 from pql.domain.mutes import Mute
+from pql.domain.rules import Branch
 from tests.unit.jobs.stage import MIA, MOMENTS, MORNING, YUKI, Stage, a_project, hours
 
 EVENING = MORNING + hours(11)  # 21:00 in Berlin
@@ -136,6 +137,31 @@ def test_urgent_moments_have_a_budget_of_their_own() -> None:
     assert stage.run(MORNING, opens=leads[:1]) == {"lead0": Why.FIRST_TIME}
     found = stage.run(MORNING + hours(1), *(stage.happens(lead, "paywall", MORNING) for lead in leads))
     assert Counter(found.values()) == {Why.MOMENT: 2, Why.OVER_URGENT_BUDGET: 1}
+
+
+# --- the digest -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_left_to_the_digest_has_its_rep_and_takes_no_turn() -> None:
+    team = (Branch(name="all", reps=(YUKI, MIA), fallback=YUKI),)
+    stage = Stage(project=a_project(branches=team))
+    owned, nobodys = stage.lead("acme"), stage.lead("sato", "")
+    assert set(stage.run(MORNING, *(stage.happens(one, "note", MORNING) for one in (owned, nobodys))).values()) == {
+        Why.FOR_DIGEST
+    }
+    recipients = {one.lead_id: one.recipient for one in stage.store.decisions()}
+    assert recipients == {"acme": MIA, "sato": YUKI}
+    assert stage.store.turns() == {}
+    assert stage.store.holders([owned, nobodys]) == {}
+
+
+def test_what_cools_down_has_the_rep_of_the_lead(stage: Stage) -> None:
+    lead = stage.lead("acme")
+    stage.run(MORNING, opens=[lead])
+    at = MORNING + hours(1)
+    assert stage.run(at, stage.happens(lead, "visit", at)) == {"visit acme": Why.LEAD_COOLING_DOWN}
+    [decision] = [one for one in stage.store.decisions() if one.topic == "visit"]
+    assert decision.recipient == MIA
 
 
 # --- mutes ------------------------------------------------------------------------------------------------------
