@@ -88,6 +88,7 @@ CODES: Mapping[str, Code] = {
     "C083": Code(title="Database cannot be reached", source=True),
     "C084": Code(title="Definition reads an unknown column", source=True),
     "C085": Code(title="Column of the wrong type", source=True),
+    "C086": Code(title="Column that is always empty", source=True),
 }
 
 # The codes of what the usage database says, by the finding's word; of columns there are two.
@@ -97,6 +98,7 @@ _SOURCE_CODES = {
     "relation": "C082",
     "connection": "C083",
     "type": "C085",
+    "empty": "C086",
     "as_of": "C064",
     "filter": "C055",
 }
@@ -106,7 +108,7 @@ def source_code(what: str, path: str) -> str:
     """The code for something that was found in the usage database.
 
     Args:
-        what: The word of the finding: connection, relation, sql, column, type, as_of or filter.
+        what: The word of the finding: connection, relation, sql, column, type, empty, as_of or filter.
         path: The file that it is told of: a column may be missing in a SELECT, or for a definition.
     """
     return "C084" if what == "column" and not path.startswith("sql/") else _SOURCE_CODES[what]

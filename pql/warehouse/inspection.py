@@ -119,6 +119,8 @@ def _definitions(relations: Relations, definitions: Definitions, source: Source,
         names = [*moment.pattern.columns, *(given.columns if given else ())]
         for name in dict.fromkeys(names):
             yield from lack.of_column("events", name, f"signals/{moment.name}.yml")
+        if moment.pattern.state == "allowances":
+            yield from lack.of_column("allowances", "used", f"signals/{moment.name}.yml")
         if given is not None:
             yield from lack.of_filter("events", given.conditions, f"signals/{moment.name}.yml")
 

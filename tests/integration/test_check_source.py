@@ -61,6 +61,21 @@ def test_a_column_of_the_wrong_type_is_told_of_its_file(project: Path) -> None:
     assert found(project, **tables) == [("C085", "sql/accounts.sql")]
 
 
+def test_a_meter_of_whose_use_nothing_is_told_is_missed_by_its_moment(project: Path) -> None:
+    moment = (
+        "moment: full\ntitle: Full\nwhy: It stops.\npattern: {kind: allowance, meter: [seats, calls]}\nplay: Help.\n"
+    )
+    (project / "signals" / "full.yml").write_text(moment)
+    rows = "('a', 'seats', 5, NULL), ('b', 'seats', 5, 3), ('a', 'calls', 9, NULL), ('a', 'other', 9, NULL)"
+    select = f"SELECT * FROM (VALUES {rows}) AS t(account_id, meter, allowed, used)\n"
+    (project / "sql" / "allowances.sql").write_text(select)
+    assert found(project, **TABLES) == [("C086", "signals/full.yml")]
+    (said,) = check_source(load(project, {}))
+    assert "every account's 'calls'" in said.message
+    (project / "sql" / "allowances.sql").write_text("SELECT 'a' AS account_id, 'calls' AS meter, 1 AS allowed\n")
+    assert [problem.code for problem in check_source(load(project, {}))] == ["C084"]
+
+
 def test_every_code_of_a_source_is_tried_here() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     assert [code for code, about in CODES.items() if about.source and f'"{code}"' not in text] == []

@@ -113,6 +113,15 @@ class AllowanceReached(Pattern):
         used = amounts.groupby(recent["lead_id"]).sum() / self.pace.days
         return used.reindex(known["lead_id"]).set_axis(known.index).astype(float)
 
+    def untold(self, allowances: pd.DataFrame) -> list[str]:
+        """The meters that it is about and of whose use no row tells.
+
+        Args:
+            allowances: `meter` and `used` of all accounts.
+        """
+        told = allowances[self._wanted(allowances)].groupby("meter")["used"].count()
+        return sorted(str(meter) for meter, rows in told.items() if not rows)
+
     def _wanted(self, known: pd.DataFrame) -> "pd.Series[Any]":
         if self.meter is None:
             return pd.Series(data=True, index=known.index)
