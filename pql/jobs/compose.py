@@ -26,6 +26,7 @@ REASONS_SHOWN = 4
 CRITERIA_SHOWN = 4
 BASELINE_SHOWN = 20
 _AN_HOUR = timedelta(hours=1)
+_JUST = timedelta(minutes=30)  # what happened before that has not just happened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,8 +211,11 @@ def moments_alert(
     facts = facts_of(briefing.evaluation, lead_id)
     happened = [_happening(briefing, one, found, route) for one, found in moments]
     first = happened[0]
-    titles = [f"{one.title[:1].lower()}{one.title[1:]}" for one, _ in moments]
-    title = titles[0] if len(titles) == 1 else f"{len(titles)} things have just happened"
+    titles = [*dict.fromkeys(f"{one.title[:1].lower()}{one.title[1:]}" for one, _ in moments)]
+    last = max(from_micros(float(found["at"])) for _, found in moments)
+    waited = briefing.as_of - last > _JUST
+    just = "" if waited else "just "
+    title = titles[0] if len(titles) == 1 else f"{len(moments)} things have {just}happened"
     when = first.when if len(moments) == 1 else f"{first.when} and {len(moments) - 1} more"
     return _alert(
         briefing,
@@ -220,11 +224,12 @@ def moments_alert(
         why,
         subject=Subject.MOMENT,
         title=f"{_name(briefing, lead_id)}: {title}",
-        why_now=moment.why if len(moments) == 1 else f"{join_words(titles)[:1].upper()}{join_words(titles)[1:]}.",
+        why_now=moment.why if len(titles) == 1 else f"{join_words(titles)[:1].upper()}{join_words(titles)[1:]}.",
         reasons=(*(one.reason for one in happened), *reasons(briefing, lead_id, shown=2)),
         first=first.user,
         urgency=moment.urgency,
         play=render_text(moment.play, {"lead": facts, **first.names}, what=f"the play of moment {moment.name}"),
+        why_words=f"it happened on {_day_and_time(last.astimezone(_zone(briefing, route)))}" if waited else "",
         facts=(("When", f"{when} ({route.rep.time_zone})"),) + ((("Feature", first.feature),) if first.feature else ()),
     )
 
@@ -244,7 +249,7 @@ def _happening(briefing: Briefing, moment: Moment, occurrence: Mapping[str, Any]
     feature, detail = (str(known(occurrence.get(name)) or "") for name in ("feature", "detail"))
     user, at = _user(briefing, occurrence.get("user_id")), from_micros(float(occurrence["at"]))
     local = at.astimezone(_zone(briefing, route))
-    words = detail or f"{user.name if user else 'Somebody'}, {local:%d %b %H:%M}"
+    words = _happened_words(moment, detail, int(occurrence["count"]), _day_and_time(local), user)
     return _Happening(
         reason=Reason(title=moment.title, words=words),
         user=user,
@@ -257,6 +262,19 @@ def _happening(briefing: Briefing, moment: Moment, occurrence: Mapping[str, Any]
             "detail": detail,
         },
     )
+
+
+def _happened_words(moment: Moment, detail: str, count: int, when: str, user: Person | None) -> str:
+    """What happened and when: "3 failures with import within 1 hour, Monday, 02 Mar, 15:40"."""
+    if moment.pattern.timed or moment.pattern.state:
+        return detail or when  # it came about by itself: nobody did it at that instant
+    # That it happened once goes without saying.
+    what = "" if moment.pattern.kind == "times" and count == 1 else detail
+    return f"{what or (user.name if user else 'Somebody')}, {when}"
+
+
+def _day_and_time(local: datetime) -> str:
+    return f"{local:%A, %d %b, %H:%M}"
 
 
 def check_in_alert(briefing: Briefing, lead_id: str, check_in: CheckIn, route: Route, why: Why) -> Alert:
@@ -339,6 +357,7 @@ def _alert(
     play: str,
     first: Person | None = None,
     facts: tuple[tuple[str, str], ...] = (),
+    why_words: str = "",
 ) -> Alert:
     lead = facts_of(briefing.evaluation, lead_id)
     champions = people(briefing, lead_id)
@@ -364,7 +383,8 @@ def _alert(
         people=champions,
         play=play,
         links=links(briefing, lead),
-        decided=f"Sent to {route.rep.name}: {why.value} ({'; '.join(route.path)}).{_measured(briefing, route)}",
+        decided=f"Sent to {route.rep.name}: {why_words or why.value} ({'; '.join(route.path)})."
+        + _measured(briefing, route),
         facts=facts,
     )
 
@@ -374,7 +394,7 @@ def _measured(briefing: Briefing, route: Route) -> str:
     at = briefing.measured_at
     if at is None or briefing.as_of - at < _AN_HOUR:
         return ""
-    return f" The numbers are those of {at.astimezone(_zone(briefing, route)):%A, %d %b, %H:%M}."
+    return f" The numbers are those of {_day_and_time(at.astimezone(_zone(briefing, route)))}."
 
 
 def _row(frame: pd.DataFrame, key: str) -> "pd.Series[Any]":

@@ -154,10 +154,12 @@ def measured(
 
 
 def with_unit(value: object, unit: str) -> str:
-    """`1,250 credits`; the bare number where there is no unit."""
+    """`1,250 credits`, `1 credit`, `1 day a week`; the bare number where there is no unit."""
     number = float(str(value))
     shown = f"{number:,.0f}" if number.is_integer() else f"{number:,.2f}"
-    return f"{shown} {unit}".rstrip()
+    first, space, rest = unit.partition(" ")
+    one = shown == "1" and first.endswith("s") and not first.endswith("ss")
+    return f"{shown} {first.removesuffix('s') if one else first}{space}{rest}".rstrip()
 
 
 def plural(number: float, noun: str) -> str:

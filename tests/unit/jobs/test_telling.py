@@ -50,8 +50,12 @@ def test_moments_of_the_night_become_one_message_in_the_morning(stage: Stage) ->
     assert set(stage.run(later, stage.happens(lead, "paywall", later)).values()) == {Why.QUIET}
     assert set(stage.run(NEXT_MORNING).values()) == {Why.MOMENT}
     [message] = stage.messages
-    assert message.payload["title"] == "Acme: 2 things have just happened"
-    assert [reason["words"] for reason in message.payload["reasons"]][:2] == ["paywall of acme", "visit of acme"]  # type: ignore[attr-defined]
+    assert message.payload["title"] == "Acme: 2 things have happened"
+    assert [reason["words"] for reason in message.payload["reasons"]][:2] == [  # type: ignore[attr-defined]
+        "Somebody, Monday, 02 Mar, 23:00",
+        "Somebody, Monday, 02 Mar, 21:00",
+    ]
+    assert "it happened on Monday, 02 Mar, 23:00 (" in str(message.payload["decided"])
     assert message.payload["play"] == "Help Acme."
 
 
@@ -80,6 +84,8 @@ def test_moments_of_one_look_are_one_message(stage: Stage) -> None:
     cases = [stage.happens(lead, name, MORNING) for name in ("visit", "limit", "paywall")]
     assert set(stage.run(MORNING, *cases).values()) == {Why.MOMENT}
     [message] = stage.messages
+    assert message.payload["title"] == "Acme: 3 things have just happened"
+    assert "it has just happened (" in str(message.payload["decided"])
     assert len(stage.store.decisions(outcome="sent")) == 3
     assert {one.evidence.get("message", one.step_key) for one in stage.store.decisions()} == {message.step_key}
 

@@ -77,7 +77,16 @@ def test_numbers_come_with_their_noun(number: float, noun: str, words: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "words"), [(1250.0, "credits", "1,250 credits"), (2.5, "", "2.50"), (0, "EUR", "0 EUR")]
+    ("value", "unit", "words"),
+    [
+        (1250.0, "credits", "1,250 credits"),
+        (2.5, "", "2.50"),
+        (0, "EUR", "0 EUR"),
+        (1, "days a week", "1 day a week"),
+        (1, "credits", "1 credit"),
+        (1, "glass", "1 glass"),
+        (1, "", "1"),
+    ],
 )
 def test_amounts_come_with_their_unit(value: float, unit: str, words: str) -> None:
     assert with_unit(value, unit) == words
