@@ -65,4 +65,4 @@ def unmute(
         ended = app.store.unmute(number, app.clock())
     if ended is None:
         raise typer.BadParameter(f"no mute {number} holds; `pql mutes` lists them")
-    say(f"Mute {number} is over. What it held is decided anew by the next run.")
+    say(f"Mute {number} is over. What it held is decided anew at the next look or run.")

@@ -78,6 +78,8 @@ def _show(tested: "RouteTested") -> None:
     say(f"Told: {tested.route.rep.name} <{tested.route.rep.email}>, {_when(tested)}")
     for target in tested.targets:
         say(f"  {target.channel}: {target.address}")
+    for words in tested.against:
+        say(f"But now it would not be told: {words}")
     say("Nothing was sent or remembered.")
 
 
@@ -108,4 +110,5 @@ def _json(tested: "RouteTested") -> dict[str, object]:
         "quiet_until": tested.quiet_until,
         "to_digest": tested.to_digest,
         "delivery": tested.mode,
+        "against": tested.against,
     }

@@ -41,7 +41,8 @@ class Shared:
 
     Args:
         live, ended: Episodes; `ended` since the earliest instant that any of the digests covers.
-        rep_of: By lead id the email, in small letters, of who holds the live or ended episode or was told of it.
+        rep_of: By lead id the email, in small letters, of who holds the live or ended episode, or was told of it, else
+            of a moment of the lead.
         unassigned: Decisions of nobody yet that concern the rep of their lead.
         check_ins: Lead, name and due date.
         leads: Every lead that any of this names.
@@ -68,13 +69,15 @@ def shared_of(desk: Desk, *, since: datetime, as_of: datetime) -> Shared:
     holders = {one.lead_id: one.claimed_by.lower() for one in (*ended, *live) if one.claimed_by}
     owners = {lead_id: facts.owner_email.lower() for lead_id, facts in leads.items() if facts.owner_email}
     fallback = dict.fromkeys((one.lead_id for one in unassigned), desk.project.definitions.routing.fallback.lower())
+    # Who was told of a moment alone has the lead too: what qualified at the first run nobody was told of.
+    having = {lead_id: email.lower() for lead_id, email in desk.store.holders(named).items()}
     active = {rep.email.lower() for rep in desk.project.definitions.routing.reps if rep.active}
     owned = {one.lead_id: owners[one.lead_id] for one in unassigned if owners.get(one.lead_id) in active}
     return Shared(
         as_of=as_of,
         live=live,
         ended=ended,
-        rep_of={**fallback, **owned, **reads.told_of(named), **holders},
+        rep_of={**fallback, **owned, **having, **reads.told_of(named), **holders},
         unassigned=unassigned,
         check_ins=check_ins,
         leads=leads,

@@ -1,12 +1,13 @@
 """For people: how the reps stand, who is away, and where a message about a lead would go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from pql.config.settings import Project
 from pql.domain.moments import Urgency
+from pql.domain.mutes import muting
 from pql.domain.routing import Roster, Route, Step, away_at, route, walk
 from pql.domain.rules import Absence, Rep, Routing
 from pql.domain.working_time import midnight
@@ -154,6 +155,7 @@ class RouteTested:
         quiet_until: When it would be decided anew, the rep's working time beginning; None: it is now.
         to_digest: It would go to the rep's digest, which they want, or which the moment is meant for.
         mode: off, redirect or on.
+        against: What speaks against telling it now, in words: a mute, a deal, not eligible.
     """
 
     lead: LeadRecord
@@ -164,6 +166,7 @@ class RouteTested:
     quiet_until: datetime | None
     to_digest: bool
     mode: str
+    against: tuple[str, ...] = ()
 
 
 def try_route(
@@ -207,7 +210,22 @@ def try_route(
         quiet_until=opens if opens > at else None,
         to_digest=not wants or urgency is Urgency.DIGEST,
         mode=project.delivery.mode,
+        against=tuple(_against(store, lead, chosen.rep, moment, at)),
     )
+
+
+def _against(store: Store, lead: LeadRecord, rep: Rep, moment: str, at: datetime) -> Iterator[str]:
+    if lead.gone:
+        yield "the source no longer has this lead"
+    if not lead.eligible:
+        yield f"it is not eligible: {lead.ineligible_why or 'no reason was kept'}"
+    if lead.attributes.get("open_deal"):
+        yield "there is an open deal"
+    signals = {verdict.signal for verdict in lead.verdicts if verdict.outcome == FIRED}
+    mute = muting(store.mutes(at), lead_id=lead.lead_id, recipient=rep.email, topics={moment} if moment else signals)
+    if mute is not None:
+        about = f", as far as it rests on {mute.topic}" if mute.topic and not moment else ""
+        yield f"it is {mute.words}, until {mute.until:%Y-%m-%d %H:%M} UTC{about}"
 
 
 def facts_remembered(lead: LeadRecord, moment: str = "") -> dict[str, object]:

@@ -347,7 +347,11 @@ def targets(project: Project, channels: Mapping[str, Channel], chosen: Route, ur
         ConfigError: No channel at all is set up.
     """
     wanted = channels_for(project.definitions.routing, chosen, urgency)
-    found = {target.channel: target for name in wanted if (target := _target(project, channels, chosen, name.value))}
+    found: dict[str, Target] = {}
+    for name in wanted:
+        # Where several channels come out as files, the first one's address stands for all.
+        if target := _target(project, channels, chosen, name.value):
+            found.setdefault(target.channel, target)
     if not found:
         raise ConfigError(
             f"No channel for what is '{urgency}' is set up: set up one of {', '.join(wanted) or 'slack, email'} "

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pql.config.settings import Project
-from pql.domain.rules import Rep
+from pql.domain.routing import rep_of
+from pql.domain.rules import Rep, Routing
 from pql.domain.standing import standing_words
 from pql.jobs.explain import EVERY, known_lead
 from pql.jobs.routes import known_rep
@@ -86,7 +87,7 @@ def why(store: Store, project: Project, lead: str, rep: str, *, now: datetime, m
         lead_id=lead_id,
         lead_name=record.name if record and record.name else lead_id,
         rep=told,
-        headline=_headline(lines, told),
+        headline=_headline(lines, told, project.definitions.routing),
         lines=lines,
         notes=(*_muted(store, lead_id, told, now), *_standing(store, project, lead_id, now)),
         more=len(decisions) - len(shown),
@@ -157,7 +158,7 @@ def _delivered(message: Notification) -> str:
             return f"{where}: waits to be sent{tried}"
 
 
-def _headline(lines: Sequence[Line], rep: Rep) -> str:
+def _headline(lines: Sequence[Line], rep: Rep, routing: Routing) -> str:
     own = [line for line in lines if line.to.casefold() == rep.email.casefold()]
     sent = [line for line in own if line.outcome == "sent"]
     others = [line for line in lines if line.to and line not in own and line.outcome == "sent"]
@@ -167,7 +168,8 @@ def _headline(lines: Sequence[Line], rep: Rep) -> str:
     if own:
         return f"{rep.name} was not told: {own[0].words}."
     if others:
-        return f"It went to {others[0].to}: {others[0].words}."
+        other = rep_of(routing, others[0].to)
+        return f"It went to {other.name if other else others[0].to}: {others[0].words}."
     if open_:
         return f"Nobody was told: {open_[0].words}."
     return "It was never a candidate: nothing about this lead was ever there to tell."

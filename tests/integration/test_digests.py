@@ -414,6 +414,20 @@ def test_it_tells_what_is_open_what_changed_and_what_was_kept_back(project: Proj
     ]
 
 
+def test_a_lead_that_nobody_was_told_of_stands_with_who_heard_of_a_moment_of_it(project: Project, store: Store) -> None:
+    when = MONDAY - DAY
+    commit(
+        store,
+        when,
+        evaluation=evaluation({"a": {"name": "Acme", "grade": "A1"}}, when),
+        opened=[opened("a", when)],
+        decisions=[decision("moment:x:a:1", "a", at=when, recipient=MIA, subject=Subject.MOMENT, topic="x")],
+    )
+    run(desk_of(project, store, [rep(YUKI), MIAS], channels=["email"]), MORNING)
+    assert ["Acme" in text for text in texts(store)] == [True]
+    assert texts(store, YUKI) == []
+
+
 def test_a_snoozed_lead_is_counted_and_not_listed(project: Project, store: Store) -> None:
     told(store, "a")
     told(store, "b", when=MONDAY - 3 * DAY)

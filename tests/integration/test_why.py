@@ -58,9 +58,7 @@ def test_who_was_told_learns_when_and_where_and_who_was_not_learns_who_was(compa
     assert deliver(courier).sent
     assert asked(company, "a7", MIA).lines[0].became == ("file to mia@example.com: delivered on 2026-03-02 11:00 UTC",)
     other = asked(company, "a7", "owen")
-    assert other.headline == (
-        "It went to mia@example.com: qualified for the first time in this episode (fallback: Mia Berg)."
-    )
+    assert other.headline == ("It went to Mia Berg: qualified for the first time in this episode (fallback: Mia Berg).")
     assert other.notes == ("it qualifies since 2026-03-02 11:00 UTC",)
 
 

@@ -12,6 +12,7 @@ from pql.domain.conditions import Condition
 from pql.domain.decisions import Candidate, Why
 from pql.domain.messages import Subject
 from pql.domain.moments import Moment, Urgency
+from pql.domain.mutes import Mute
 from pql.domain.patterns.times import Times
 from pql.domain.rules import Absence, Branch, Channel, Rep, Routing
 from pql.domain.working_time import WorkingTime
@@ -238,6 +239,21 @@ def test_a_route_is_tried_without_telling_anybody() -> None:
     assert [(one.channel, one.address) for one in tried.targets] == [("slack", "#emea")]
     assert (tried.quiet_until, tried.to_digest, tried.mode) == (None, False, "on")
     assert (office.store.turns(), office.store.decisions(), office.store.notifications()) == before
+
+
+def test_a_tried_route_says_what_speaks_against_telling_it() -> None:
+    office = Office()
+    office.qualify(MORNING, "a", eligible=False, ineligible_why="own staff")
+    assert try_route(office.store, office.project, CHANNELS, "a", at=MORNING).against == (
+        "it is not eligible: own staff",
+    )
+    office.qualify(MORNING, "b")
+    until = MORNING + DAY
+    office.store.mute(Mute(lead_id="b", topic="paywall", by="mia", reason="in talks", at=MORNING, until=until))
+    assert try_route(office.store, office.project, CHANNELS, "b", at=MORNING).against == ()
+    tried = try_route(office.store, office.project, CHANNELS, "b", moment="paywall", at=MORNING)
+    assert tried.against == ("it is muted by mia: in talks, until 2026-03-03 09:00 UTC",)
+    assert try_route(office.store, office.project, CHANNELS, "b", moment="paywall", at=until).against == ()
 
 
 def test_a_tried_route_keeps_to_what_the_rep_wants() -> None:
