@@ -25,7 +25,8 @@ from pql.jobs.guard import tell as tell_of_sources
 from pql.jobs.known_people import with_people
 from pql.jobs.reading import Progress, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
-from pql.jobs.rule_change import ByChange, by_change, change_alert, change_since, fallback_route
+from pql.jobs.rule_change import ByChange, by_change, change_since
+from pql.jobs.rule_change_alert import change_alert, fallback_route
 from pql.jobs.staff import Listed, listed_reps, remember_reps, with_reps
 from pql.jobs.tell import brief, outbox_records
 from pql.jobs.telling import Telling, messages_of, told_of
