@@ -16,7 +16,7 @@ def watch(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and show, remember and send nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look once for moments in what has arrived since the last look, and decide who is told."""
+    """Look once for moments in what has arrived since the last look, and at what waited; decide who is told."""
     instant = read_instant(as_of) if as_of else None
     with opened(project) as app:
         report = app.watch(as_of=instant, dry_run=dry_run)

@@ -47,8 +47,10 @@ class Case:
 
 
 def episode_cases(open_episodes: pd.DataFrame, opened: Mapping[str, datetime], evaluation: Evaluation) -> list[Case]:
-    """Live episodes that nobody was told of yet, and those that open now: the highest score first."""
-    untold = open_episodes[open_episodes["told_at"].isna()] if len(open_episodes) else open_episodes
+    """Live episodes that nobody was told of yet and nobody took, and those that open now: the highest score first."""
+    untold = open_episodes
+    if len(open_episodes):
+        untold = open_episodes[open_episodes["told_at"].isna() & open_episodes["status"].eq("open")]
     since = {str(lead_id): from_micros(at) for lead_id, at in untold["opened_at"].items()} if len(untold) else {}
     episodes = {**since, **opened}
     behaviour = evaluation.scores["behaviour"]

@@ -18,7 +18,7 @@ from pql.domain.patterns.trial_ends import TrialEnds
 from pql.domain.patterns.without import Without
 from pql.domain.rules import Bar, Champions, CheckIn, Customers, QualificationRule, Rep
 from pql.domain.working_time import WorkingTime
-from pql.store.records import Notification
+from pql.store.records import Notification, OutcomeKind
 from tests.integration.watch.company import NOON, ROUTING, Company, done, minutes, moment, where
 from tests.integration.watch.conftest import Making
 from tests.unit.domain.samples import SCORING
@@ -86,9 +86,10 @@ def test_nobody_who_asked_to_be_forgotten_is_named(asleep: Company) -> None:
     assert messages(asleep)[0].payload["people"] == []
 
 
-def test_an_episode_that_ended_meanwhile_is_not_told(asleep: Company) -> None:
+@pytest.mark.parametrize("said", ["claim", "reject"])
+def test_what_somebody_took_or_refused_meanwhile_is_not_told(said: OutcomeKind, asleep: Company) -> None:
     with asleep.store() as store:
-        store.record_outcome("a1", "reject", "mia@plotline.test", NIGHT, "no need", None)
+        store.record_outcome("a1", said, "mia@plotline.test", NIGHT, "seen", None)
     assert asleep.look(at=MORNING).told == {"NO_LONGER_TRUE": 1}
     assert messages(asleep) == []
 

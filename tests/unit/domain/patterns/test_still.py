@@ -23,7 +23,7 @@ TRIED: list[Row] = [("a", "u", at, "failed", "import") for at in (0, 10, 20)]
 def still(pattern: Pattern, before: list[Row], since: list[Row]) -> list[bool]:
     """Of what is found in the rows of before, what is so with the further rows."""
     found = pattern.find(seen(events(before)))
-    return pattern.still(found, seen(events([*before, *since]))).tolist()
+    return [bool(so) for so in pattern.still(found, seen(events([*before, *since])))]
 
 
 @pytest.mark.parametrize(
