@@ -18,6 +18,7 @@ from pql.domain.evaluation import Evaluation, Outcome
 from pql.domain.icp import Of
 from pql.domain.messages import Alert, Link, Person, Reason, Subject
 from pql.domain.moments import Moment, Urgency
+from pql.domain.patterns.trial_ends import TrialEnds
 from pql.domain.routing import Route
 from pql.domain.rules import CheckIn
 from pql.domain.signals import Signal
@@ -250,6 +251,9 @@ def _happening(briefing: Briefing, moment: Moment, occurrence: Mapping[str, Any]
     user, at = _user(briefing, occurrence.get("user_id")), from_micros(float(occurrence["at"]))
     local = at.astimezone(_zone(briefing, route))
     words = _happened_words(moment, detail, int(occurrence["count"]), _day_and_time(local), user)
+    if isinstance(moment.pattern, TrialEnds):
+        ends = moment.pattern.end_of(occurrence)
+        words = f"it ends on {_day_and_time(ends.astimezone(_zone(briefing, route)))}" if ends else words
     return _Happening(
         reason=Reason(title=moment.title, words=words),
         user=user,
@@ -267,7 +271,7 @@ def _happening(briefing: Briefing, moment: Moment, occurrence: Mapping[str, Any]
 def _happened_words(moment: Moment, detail: str, count: int, when: str, user: Person | None) -> str:
     """What happened and when: "3 failures with import within 1 hour, Monday, 02 Mar, 15:40"."""
     if moment.pattern.timed or moment.pattern.state:
-        return detail or when  # it came about by itself: nobody did it at that instant
+        return detail  # it came about by itself: nobody did it at that instant
     # That it happened once goes without saying.
     what = "" if moment.pattern.kind == "times" and count == 1 else detail
     return f"{what or (user.name if user else 'Somebody')}, {when}"

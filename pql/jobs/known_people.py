@@ -1,4 +1,4 @@
-"""Whom to talk to, as the main job ranked them last: only it measures the use of users."""
+"""Whom to talk to, as the main job ranked them last: only it measures the use of users. Else by their roles alone."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -6,13 +6,16 @@ from typing import Any
 
 import pandas as pd
 
+from pql.domain.champions import rank
 from pql.domain.messages import Person, Subject
+from pql.domain.rules import Champions
 from pql.jobs.compose import Briefing, people
 from pql.jobs.waiting import PEOPLE, people_of
 from pql.notify.alerts import alert_of
 from pql.store import Store
 from pql.store.erasure import ERASED
 from pql.store.records import HeldRecord
+from pql.warehouse.watching import Watching
 
 _COLUMNS = ("lead_id", "user_id", "name", "email", "role", "rank", "why")
 _MOST = 20  # of a lead's latest messages so many are looked at
@@ -31,14 +34,33 @@ def _with_people(record: HeldRecord, briefing: Briefing) -> HeldRecord:
     return replace(record, about={**record.about, PEOPLE: kept})
 
 
-def remembered_champions(store: Store, lead_ids: Collection[str], held: Sequence[HeldRecord]) -> pd.DataFrame:
-    """The champions of leads, as `Briefing.champions`: those kept with what is held, else of the lead's last message.
+def known_champions(
+    store: Store, watching: Watching, rules: Champions, lead_ids: Sequence[str], held: Sequence[HeldRecord]
+) -> pd.DataFrame:
+    """The champions of leads, as `Briefing.champions`: those remembered, else those whose role gives points.
 
     Args:
         store: With the messages.
+        watching: For the users of leads of which nobody is remembered.
+        rules: Which roles give points.
         lead_ids: The leads that are told about.
         held: All that waited.
     """
+    kept = _remembered(store, lead_ids, held)
+    others = sorted({*lead_ids} - {*kept["lead_id"]})
+    by_role = _by_role(rules, watching.members(others)) if others and rules.roles else kept.iloc[:0]
+    return pd.concat([part for part in (kept, by_role) if len(part)] or [kept], ignore_index=True)
+
+
+def _by_role(rules: Champions, members: pd.DataFrame) -> pd.DataFrame:
+    unmeasured = pd.DataFrame({one.name: pd.Series(dtype=float) for one in rules.measures})
+    ranked = rank(rules, members, unmeasured)
+    known = ranked[ranked["score"] > 0].merge(members, on=["lead_id", "user_id"])
+    return known[list(_COLUMNS)]
+
+
+def _remembered(store: Store, lead_ids: Collection[str], held: Sequence[HeldRecord]) -> pd.DataFrame:
+    """Those kept with what is held, else those of the lead's last message."""
     waited = {record.lead_id: found for record in held if (found := people_of(record))}
     rows = [
         {"lead_id": lead_id, "user_id": f"{lead_id}:{rank}", "rank": rank, **person}

@@ -36,7 +36,7 @@ def waiting_cases(
     as_of: datetime,
     over: Collection[str] = (),
 ) -> list[Case]:
-    """The cases of what was held and is due.
+    """The cases of what was held and is due, the most urgent first, and of these the leads with the highest scores.
 
     Args:
         held: All that waits.
@@ -50,7 +50,11 @@ def waiting_cases(
     due = [record for record in held if record.due_at <= as_of and record.step_key not in live]
     facts = gate_frame(evaluation, {record.lead_id for record in due})
     cases = [_case(record, definitions, facts) for record in due]
-    return [replace(case, still_true=False) if case.candidate.key in over else case for case in cases]
+    cases = [replace(case, still_true=False) if case.candidate.key in over else case for case in cases]
+    scores = facts["behaviour"].to_dict()
+    order = {urgency: number for number, urgency in enumerate(Urgency)}
+    # The best first: a rep's budget may not do for all that a night has brought.
+    return sorted(cases, key=lambda one: (order[one.candidate.urgency], -float(scores.get(one.candidate.lead_id, 0.0))))
 
 
 def _case(record: HeldRecord, definitions: Definitions, facts: pd.DataFrame) -> Case:

@@ -20,7 +20,7 @@ from pql.jobs.compose import Briefing
 from pql.jobs.detect import JOB as MAIN_JOB
 from pql.jobs.detect import Tools
 from pql.jobs.guard import unreliable, watchable
-from pql.jobs.known_people import remembered_champions
+from pql.jobs.known_people import known_champions
 from pql.jobs.looking import MARK, Mark, Seen, look
 from pql.jobs.remembered import last_run, remembered_evaluation
 from pql.jobs.results import occurrence_record
@@ -266,7 +266,7 @@ def _briefing(
     return Briefing(
         project=tools.project,
         evaluation=evaluation,
-        champions=remembered_champions(tools.store, leads, held),
+        champions=known_champions(tools.store, watching, tools.project.definitions.scoring.champions, leads, held),
         latest=watching.latest(spoken(tools.project.definitions, evaluation, leads), leads, run_at),
         users=watching.people([user for user in users if isinstance(user, str)]),
         measured_at=run_at,

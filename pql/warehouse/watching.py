@@ -249,6 +249,23 @@ class Watching:
         named = sa.select(*each.c).where(each.c.user_id.in_(sorted(set(user_ids))))
         return self._source.fetch(named, relation.file.path).astype({"user_id": "str"}).set_index("user_id")
 
+    def members(self, leads: Sequence[str]) -> pd.DataFrame:
+        """The users of these leads, as the users relation has them: `lead_id`, `user_id`, `name`, `email`, `role`."""
+        relation, names = self._relations.get("users"), ("name", "email", "role")
+        columns = ["lead_id", "user_id", *names]
+        if relation is None or self._lead is Level.USER or not leads:
+            return pd.DataFrame(columns=columns)
+        rows = relation.rows()
+        told = {
+            name: relation.engine.text(rows.column(name)) if relation.has(name) else sa.cast(sa.null(), sa.Text)
+            for name in names
+        }
+        keys = {name: rows.clean(name).expr for name in ("account_id", "user_id")}
+        select = sa.select(*(expr.label(name) for name, expr in {**keys, **told}.items()))
+        found = self._source.fetch(select.where(keys["account_id"].in_(self._accounts(leads))), relation.file.path)
+        known = self._by_lead(found.dropna(subset=["account_id", "user_id"]).astype({"account_id": "str"}), leads)
+        return known[columns].drop_duplicates(["lead_id", "user_id"], ignore_index=True)
+
     # --- how rows are read ---
 
     def rows(

@@ -1,10 +1,13 @@
 """A trial about to end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Literal
 
 import pandas as pd
 
+from pql.domain.calendar import from_micros
 from pql.domain.conditions import BoolArray
 from pql.domain.durations import Duration
 from pql.domain.patterns.base import Pattern, PatternRows
@@ -47,6 +50,12 @@ class TrialEnds(Pattern):
     def still(self, found: pd.DataFrame, rows: PatternRows) -> BoolArray:
         """Those of trials that lie ahead, and end when they did."""
         return ~self.cancels(found, rows)
+
+    @staticmethod
+    def end_of(occurrence: Mapping[str, object]) -> datetime | None:
+        """When the trial ends that an occurrence speaks of: its key names it."""
+        key = str(occurrence.get("key", ""))
+        return from_micros(int(key)) if key.isdigit() else None
 
     def _warned(self, rows: PatternRows) -> pd.DataFrame:
         known = rows.subscriptions.dropna(subset=["lead_id", "trial_ends_at"])

@@ -113,6 +113,28 @@ def test_a_moment_of_the_day_names_the_champions_of_the_last_message(company: Ma
     assert [person["name"] for person in messages(one)[-1].payload["people"]] == ["Ann"]  # type: ignore[attr-defined]
 
 
+def test_where_nobody_was_ranked_roles_tell_whom_to_talk_to(on_each: Making) -> None:
+    one = on_each(moment(EXPORTED), changes=CHANGES)
+    one.start()
+    people = [("u2", "a2", "Bea", "admin"), ("u3", "a2", "Cy", "guest"), ("u4", "a3", "Di", "admin")]
+    for user, account, name, role in people:
+        row = {"user_id": user, "account_id": account, "name": name, "email": f"{name}@a2.test", "role": role}
+        one.add(row, table="users")
+    one.add(done(NOON + minutes(1), account="a2", user=None))
+    assert one.look(at=NOON + minutes(2)).told == {"MOMENT": 1}
+    assert [person["name"] for person in messages(one)[0].payload["people"]] == ["Bea"]  # type: ignore[attr-defined]
+
+
+def test_the_end_of_a_trial_is_named(company: Making) -> None:
+    ends = NOON + timedelta(days=1, hours=1)
+    trial = {"plan": "pro", "status": "trialing", "started_at": NOON - timedelta(days=9), "trial_ends_at": ends}
+    one = company(moment(TrialEnds(within=Duration.of_days(1))), changes=CHANGES)
+    one.start(subscriptions=[{**trial, "account_id": "a1"}])
+    one.look(at=NOON + minutes(1))
+    assert one.look(at=NOON + minutes(61)).told == {"MOMENT": 1}
+    assert messages(one)[0].payload["reasons"][0]["words"] == "it ends on Tuesday, 03 Mar, 13:00"  # type: ignore[index]
+
+
 # --- customers ---
 
 

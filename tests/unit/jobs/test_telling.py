@@ -145,6 +145,20 @@ def test_urgent_moments_have_a_budget_of_their_own() -> None:
     assert Counter(found.values()) == {Why.MOMENT: 2, Why.OVER_URGENT_BUDGET: 1}
 
 
+def test_of_the_moments_of_a_night_the_most_urgent_of_the_best_leads_are_told() -> None:
+    stage = Stage(project=a_project(max_per_rep_a_day=1, max_urgent_per_rep_a_day=2))
+    leads = [stage.lead(f"lead{number}", behaviour=50 + number) for number in range(4)]
+    stage.run(EVENING, *(stage.happens(lead, "paywall", EVENING) for lead in leads[:3]))
+    stage.run(EVENING, stage.happens(leads[3], "visit", EVENING))
+    assert stage.run(NEXT_MORNING) == {
+        "paywall lead2": Why.MOMENT,
+        "paywall lead1": Why.MOMENT,
+        "paywall lead0": Why.OVER_URGENT_BUDGET,
+        "visit lead3": Why.MOMENT,
+    }
+    assert [one.lead_id for one in stage.messages] == ["lead2", "lead1", "lead3"]
+
+
 # --- the digest -------------------------------------------------------------------------------------------------
 
 
