@@ -87,7 +87,7 @@ def _among(engine: Engine, values: tuple[Scalar, ...], column: Column) -> Expr:
         return sa.or_(sa.false(), *wanted)
     texts = {fold(value) for value in values}
     texts |= {value.strip(WHITE_SPACE).lower() for value in values if isinstance(value, str)}
-    return engine.folded(column).in_(sorted(texts))
+    return (engine.folded(column) if column.folded is None else column.folded).in_(sorted(texts))
 
 
 def _is_number(folded: str) -> bool:

@@ -5,7 +5,7 @@ the row itself or through its user. Of the rows of one calendar day that share a
 be counted without the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ from pql.domain.calendar import Calendar
 from pql.domain.partials import Relation as Happening
 from pql.warehouse.days import day_number, inside
 from pql.warehouse.engines import Engine, Expr, Kind
-from pql.warehouse.relations import Relation, Rows
+from pql.warehouse.relations import Relation, Rows, prepared
 from pql.warehouse.source import Source
 
 ID_COLUMNS = {Happening.EVENTS: "event_id", Happening.TOUCHES: "touch_id"}
@@ -100,12 +100,12 @@ class Surveyor:
     start: datetime | None = None
     end: datetime | None = None
 
-    def survey(self) -> Survey:
-        """What there is."""
+    def survey(self, *, orphans: bool = True) -> Survey:
+        """What there is; `orphans`: whether to look for rows that lack an account."""
         path = self.relation.file.path
-        rows = self._rows()
+        rows, wanted = self._rows(), orphans
         orphans = False
-        if self.relation.has("user_id"):
+        if wanted and self.relation.has("user_id"):
             lost = rows.clean("account_id").expr.is_(None) & rows.clean("user_id").expr.is_not(None)
             found = sa.select(sa.literal(1).label("found")).where(lost, *self._within(rows)).limit(1)
             orphans = not self.source.fetch(found, path).empty
@@ -211,6 +211,7 @@ class Usable:
         end: datetime,
         where: Reader | None = None,
         attributed: bool = True,
+        folded: Iterable[str] | None = None,
     ) -> sa.Select[Any]:
         """The rows of [start, end).
 
@@ -221,22 +222,26 @@ class Usable:
             where: A filter that rows must pass.
             attributed: Whether rows without an account get that of their user (those without either are left out);
                 else all rows that name an account or a user, with `account_id` as they say it.
+            folded: Where all rows are read and much is asked of each: the columns whose texts the readers compare.
 
         Returns:
             A SELECT of `account_id`, `user_id` (text), `at_micros`, the further columns and, where some rows get
             their user's account, `orphan`: whether this one did.
         """
         rows, engine = self._once(self.relation.rows(start=start, end=end)), self.relation.engine
-        occurred = rows.column("occurred_at")
+        within = engine.within(rows.column("occurred_at"), start, end)
+        passing = within if where is None else [*within, where(rows)]
+        if folded is not None:
+            rows, passing = prepared(rows, folded, passing), []
         user_id = rows.clean("user_id").expr if self.relation.has("user_id") else sa.cast(sa.null(), sa.Text)
         columns = {
             "account_id": rows.clean("account_id").expr,
             "user_id": user_id,
-            "at_micros": engine.micros(occurred),
+            "at_micros": engine.micros(rows.column("occurred_at")) if folded is None else rows.clean("at_micros").expr,
             **{label: reader(rows) for label, reader in readers.items()},
         }
         cleaned = sa.select(*(expr.label(label) for label, expr in columns.items()))
-        cleaned = cleaned.where(*engine.within(occurred, start, end), *([] if where is None else [where(rows)]))
+        cleaned = cleaned.where(*passing)
         inner = cleaned.subquery()
         found = (self._attributed(inner) if attributed else _named(inner)).subquery()
         return sa.select(*found.c).where(*inside(found.c.at_micros, start, end))

@@ -131,14 +131,16 @@ class Measuring:
                 yield level, work.span(level, rule, wanted, grids[level])
 
     def _unstaged(self, facts: Facts, slicer: Slicer) -> Any:
-        rows = self.usable.select(facts.readers(self.source.engine), start=None, end=slicer.end).subquery()
+        readers = facts.readers(self.source.engine)
+        rows = self.usable.select(readers, start=None, end=slicer.end, folded=facts.compared).subquery()
         part = slicer.part(rows.c.at_micros, midnights=True)
         return sa.select(*rows.c, part.label("part")).subquery()
 
     def _stage(self, task: Task, facts: Facts, slicer: Slicer) -> Any:
         """A temporary table of the rows from the earliest start on, or a subquery where there can be none."""
         start = self._earliest(task)
-        rows = self.usable.select(facts.readers(self.source.engine), start=start, end=slicer.end).subquery()
+        readers = facts.readers(self.source.engine)
+        rows = self.usable.select(readers, start=start, end=slicer.end, folded=facts.compared).subquery()
         day, part = slicer.day(rows.c.at_micros, start), slicer.part(rows.c.at_micros, midnights=False)
         select = sa.select(*rows.c, day.label("day"), part.label("part"))
         columns: list[sa.Column[Any]] = [

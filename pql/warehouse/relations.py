@@ -1,8 +1,8 @@
 """The relations of a project as the source has them: which there are, with which columns, and as subqueries."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.sql import quoted_name
 from pql.config.settings import SqlFile
 from pql.domain.partials import Partial
 from pql.errors import SourceMismatch
-from pql.warehouse.engines import Column, Engine, Kind
+from pql.warehouse.engines import Column, Engine, Expr, Kind
 from pql.warehouse.source import Source
 from pql.warehouse.statements import escaped, render
 
@@ -102,10 +102,15 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A relation's rows in a statement."""
+    """A relation's rows in a statement.
+
+    Args:
+        ready: What is worked out already, by `clean` name: ids, texts as they are compared, and `at_micros`.
+    """
 
     relation: Relation
     subquery: Any
+    ready: Mapping[str, Column] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:
         """A column, or `properties.<key>`, as the source has it."""
@@ -116,6 +121,8 @@ class Rows:
 
     def clean(self, name: str) -> Column:
         """A column with our normalisation: ids are trimmed text, the quantity is a finite number."""
+        if name in self.ready:
+            return self.ready[name]
         engine, column = self.relation.engine, self.column(name)
         if name in ROW_IDS:
             # Not trimmed: these are many, machines make them, and they are only compared with each other.
@@ -125,6 +132,29 @@ class Rows:
         if name == "quantity":
             return Column(engine.number(column), Kind.NUMBER)
         return column
+
+
+def prepared(rows: Rows, folded: Iterable[str], where: Sequence[Expr]) -> Rows:
+    """The rows with what statements ask of them more than once worked out beneath: ids, instants, folded texts.
+
+    Args:
+        folded: The columns and properties whose texts are compared.
+        where: Which rows are wanted.
+    """
+    engine, relation = rows.relation.engine, rows.relation
+    texts = {name: column for name in folded if (column := rows.clean(name)).kind in (Kind.TEXT, Kind.OTHER, Kind.JSON)}
+    made: dict[str, Expr] = {f"pql_id_{name}": rows.clean(name).expr for name in sorted(IDS) if relation.has(name)}
+    made |= {f"pql_folded_{number}": engine.folded(column) for number, column in enumerate(texts.values())}
+    made["pql_at_micros"] = engine.micros(rows.column("occurred_at"))
+    made |= {f"pql_text_{number}": column.expr for number, column in enumerate(texts.values())}
+    select = sa.select(*rows.subquery.c, *(expr.label(name) for name, expr in made.items())).where(*where)
+    beneath = engine.fenced(select).subquery(f"pql_{relation.name}_prepared")
+    ready = {name: Column(beneath.c[f"pql_id_{name}"], Kind.TEXT) for name in sorted(IDS) if relation.has(name)}
+    for number, (name, column) in enumerate(texts.items()):
+        text = ready[name].expr if name in ready else beneath.c[f"pql_text_{number}"]
+        ready[name] = Column(text, column.kind, beneath.c[f"pql_folded_{number}"])
+    ready["at_micros"] = Column(beneath.c.pql_at_micros, Kind.WHOLE)
+    return Rows(relation, beneath, ready)
 
 
 class Relations:

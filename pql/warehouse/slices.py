@@ -68,6 +68,11 @@ class Facts:
             readers[f"{label}_micro"] = _micro_reader(engine, name)
         return readers
 
+    @property
+    def compared(self) -> Sequence[str]:
+        """The columns that filters ask for."""
+        return list(dict.fromkeys(name for where in self.flags for name in where.columns))
+
     def columns(self) -> list[sa.Column[Any]]:
         """The types of the columns, in the order of `readers`."""
         flags = [sa.Column(label, sa.Boolean) for label in self.flags.values()]

@@ -64,6 +64,7 @@ class Column:
 
     expr: Expr
     kind: Kind
+    folded: Expr | None = None  # the text as it is compared, where it is worked out already
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Engine(ABC):
     indexes_days: ClassVar[bool] = False  # whether a table by day is read faster with an index
     keeps_rollup: ClassVar[bool] = False  # whether a schema of ours can be written in transactions
     allows_temporary: ClassVar[bool] = True  # else subqueries take the place of temporary tables
+    exact_instants: ClassVar[bool] = False  # whether timestamps and bound instants agree to the microsecond
     some_instant: ClassVar[str] = "TIMESTAMP '2020-01-01 00:00:00'"  # a literal, for statements that are not run
 
     def __init__(self, usage: UsageSettings) -> None:
@@ -274,7 +276,7 @@ class Engine(ABC):
         if column.kind not in (Kind.INSTANT, Kind.WALL, Kind.DATE):
             return []
         # A wall clock may be up to a day away from UTC.
-        margin = timedelta(days=1)
+        margin = timedelta(0) if self.exact_instants and column.kind is Kind.INSTANT else timedelta(days=1)
         bounds = [column.expr < self._edge(column, end + margin)]
         return bounds if start is None else [*bounds, column.expr >= self._edge(column, start - margin)]
 
@@ -288,6 +290,14 @@ class Engine(ABC):
     def _edge(self, column: Column, at: datetime) -> Expr:
         zoned = column.kind is Kind.INSTANT
         return sa.literal(at if zoned else at.replace(tzinfo=None), sa.DateTime(timezone=zoned))
+
+    def bucket(self, column: Column, edges: Sequence[datetime]) -> Expr | None:  # noqa: ARG002 (see PostgreSQL)
+        """Between which edges (in order) an instant lies, from 1; None where `micros` tells it as quickly."""
+        return None
+
+    def fenced(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        """A SELECT whose columns are computed once, however often what is around it names them."""
+        return select
 
     # --- what the engines share ---
 

@@ -48,6 +48,7 @@ class DuckDB(Engine):
     name: ClassVar[str] = "duckdb"
     keeps_rollup: ClassVar[bool] = True
     reads_files: ClassVar[bool] = True
+    exact_instants: ClassVar[bool] = True
 
     def may_write(self, _connection: sa.Connection) -> bool | None:
         return False  # the file is opened to be read

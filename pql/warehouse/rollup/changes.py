@@ -31,27 +31,47 @@ def survey_days(
 ) -> pd.DataFrame:
     """What there is of each day of [start, end): index `day`, and the columns of `STATE` as whole numbers.
 
-    Rows are counted as they stand, whether they can be used or not. `newest` is the newest arrival, `mark` a checksum
-    of what is kept of the rows: the one where rows tell when they arrived, the other where they do not; the other
-    column is 0.
+    Rows are counted as they stand, whether they can be used or not. `newest` is the newest arrival (0 where rows do
+    not tell), `mark` a checksum: of the arrivals, or of what is kept of the rows.
     """
     engine, rows = source.engine, usable.relation.rows(start=start, end=end)
-    occurred = rows.column("occurred_at")
     arrived = rows.column("ingested_at") if rows.relation.has("ingested_at") else None
     extra = _mark(engine, usable.happening, rows, facts.readers(engine).values()) if arrived is None else arrived.expr
-    labelled = [engine.micros(occurred).label("at_micros"), extra.label("extra")]
-    inner = sa.select(*labelled).where(*engine.within(occurred, start, end)).subquery()
-    day = rolled_day(engine, calendar, inner.c.at_micros, start, end)
-    dated = sa.select(*inner.c, day.label("day")).where(*inside(inner.c.at_micros, start, end)).subquery()
+    dated, last_at = _dated(engine, calendar, rows.column("occurred_at"), extra, start, end)
     columns: Mapping[str, Expr] = {
         "row_count": sa.func.count(),
         "newest": whole(0) if arrived is None else _newest(engine, dated.c.extra, arrived.kind),
-        "mark": total(dated.c.extra) if arrived is None else whole(0),
-        "last_at": sa.func.max(dated.c.at_micros),
+        "mark": total(dated.c.extra if arrived is None else arrival_mark(engine, Column(dated.c.extra, arrived.kind))),
+        "last_at": last_at,
     }
     named = [expr.label(name) for name, expr in columns.items()]
     frame = source.fetch(sa.select(dated.c.day.label("day"), *named).group_by(dated.c.day), usable.relation.file.path)
     return frame.fillna(0).astype(np.int64).set_index("day").sort_index()
+
+
+def _dated(
+    engine: Engine, calendar: Calendar, occurred: Column, extra: Expr, start: datetime | None, end: datetime
+) -> tuple[Any, Expr]:
+    """Rows of [start, end) with `day` and `extra`; and the aggregate that is the last instant of a day's."""
+    within = engine.within(occurred, start, end)
+    if start is not None:
+        first = calendar.day_of(start)
+        edges = [calendar.start_of(day) for day in range(first, calendar.last_day_before(end) + 1)]
+        bucket = engine.bucket(occurred, edges)
+        if bucket is not None:
+            labelled = [occurred.expr.label("at"), extra.label("extra"), (bucket + whole(first - 1)).label("day")]
+            dated = sa.select(*labelled).where(*within).subquery()
+            return dated, engine.micros(Column(sa.func.max(dated.c.at), occurred.kind))
+    labelled = [engine.micros(occurred).label("at_micros"), extra.label("extra")]
+    inner = sa.select(*labelled).where(*within).subquery()
+    day = rolled_day(engine, calendar, inner.c.at_micros, start, end)
+    dated = sa.select(*inner.c, day.label("day")).where(*inside(inner.c.at_micros, start, end)).subquery()
+    return dated, sa.func.max(dated.c.at_micros)
+
+
+def arrival_mark(engine: Engine, arrived: Column) -> Expr:
+    """What an arrival adds to its day's checksum."""
+    return engine.micros(arrived) % whole(_MODULUS)
 
 
 def _newest(engine: Engine, arrived: Expr, kind: Kind) -> Expr:

@@ -1,7 +1,7 @@
 """Bringing the rollup up to an instant: what changed is found, deleted and rolled again; what is new is filled in."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,16 +11,18 @@ import sqlalchemy as sa
 from pql.domain.calendar import Calendar, from_micros, to_micros
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
-from pql.warehouse.days import rolled_day, rolled_from
-from pql.warehouse.happenings import Survey, Surveyor, Usable
+from pql.warehouse.days import rolled_from
+from pql.warehouse.happenings import Survey, Usable
 from pql.warehouse.relations import Relation
-from pql.warehouse.rollup.changes import Changes, changes, survey_days
+from pql.warehouse.rollup.changes import changes, survey_days
 from pql.warehouse.rollup.columns import Family, Stored
 from pql.warehouse.rollup.firsts import Firsts
 from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.notes import late_notes, lost_notes, volume_notes, waiting_notes
 from pql.warehouse.rollup.rolling import Batch, Dictionary
+from pql.warehouse.rollup.staging import Looked, batches, stage
 from pql.warehouse.rollup.states import COMPLETE, States, grains, key_of
+from pql.warehouse.rollup.touched import WHOLE, Finder, Overtaken, Touched, arrived_days
 from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 
@@ -28,8 +30,6 @@ Progress = Callable[[str, int, int], None]
 
 # Older days than those that may still change are looked at for so long, so that what comes too late is told.
 REPORTED = timedelta(days=30)
-# So many rows are rolled at once: it bounds memory, and what a crash can cost.
-MOST_ROWS = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Refresher:
         incomplete = self._incomplete(states)
         # What comes too late is looked for once a day: it is the dear part of a look.
         again = self.calendar.day_of(looked) == self.calendar.day_of(as_of)
-        beyond = looked - self.late - (timedelta(0) if again else REPORTED)
+        beyond = looked - self.late - (timedelta(0) if again or self._arrives else REPORTED)
         first = None if incomplete or known.empty else self.calendar.day_of(beyond)
         found = self._survey(first, as_of)
         begin = int(min([today, *found.index, *known.index])) if first is None else first
@@ -99,12 +99,14 @@ class Refresher:
         if ends:
             states.advance(self.happening, ends)
         lost = self._lost(found, known, incomplete, oldest)
-        rolled = self._roll_all(states, found, seen, incomplete, as_of)
+        touched = WHOLE if incomplete or not self._arrives else self._finder(found, known, as_of).find(seen.dirty)
+        rolled = self._roll_all(states, Looked(found, known, touched), set(seen.dirty), incomplete, as_of)
         waiting = tuple(sorted(column.name for column in self._incomplete(states)))
         ended = range(self.calendar.day_of(looked), self.calendar.day_of(as_of))
         judged = {*ended, *(day for day in rolled if day < self.calendar.day_of(as_of))} if not known.empty else set()
         name = self.happening.value
-        late = {day: rows for day, rows in seen.late.items() if day not in rolled}
+        came_late = {} if first is None or again or not self._arrives else self._came_late(known, looked, first)
+        late = {day: rows for day, rows in {**seen.late, **came_late}.items() if day not in rolled}
         return Refreshed(
             relation=self.happening,
             rolled=rolled,
@@ -129,6 +131,35 @@ class Refresher:
         plain = Usable(self.relation, self.happening, self.users, Survey(None, None, orphans=False, repeats=0))
         return survey_days(self.source, plain, self._facts, self.calendar, start=start, end=as_of)
 
+    def _came_late(self, known: pd.DataFrame, looked: datetime, first: int) -> Mapping[int, int]:
+        """How many rows came since the last look on days before the first that may still change."""
+        start = self.calendar.start_of(self.calendar.day_of(looked - self.late - REPORTED))
+        end = self.calendar.start_of(first)
+        # The last time was in the first run of that day, or before; clocks of whoever lets rows arrive differ.
+        since = self.calendar.start_of(self.calendar.day_of(looked)) - timedelta(hours=1)
+        days = arrived_days(self.source, self.relation, self.calendar, start=start, end=end, since=since)
+        if not days:
+            return {}
+        there = self._survey(min(days), self.calendar.start_of(max(days) + 1))["row_count"]
+        counts = {day: int(there.get(day, 0)) - int(known["row_count"].get(day, 0)) for day in days}
+        return {day: abs(rows) for day, rows in counts.items() if rows}
+
+    @property
+    def _arrives(self) -> bool:
+        """Whether rows tell when they arrived."""
+        return self.relation.has("ingested_at")
+
+    def _finder(self, found: pd.DataFrame, known: pd.DataFrame, as_of: datetime) -> Finder:
+        return Finder(
+            source=self.source,
+            relation=self.relation,
+            happening=self.happening,
+            calendar=self.calendar,
+            found=found,
+            known=known,
+            end=as_of,
+        )
+
     @property
     def _facts(self) -> Facts:
         return Facts.of(column.partial() for column in self.columns)
@@ -148,26 +179,26 @@ class Refresher:
     def _roll_all(
         self,
         states: States,
-        found: pd.DataFrame,
-        seen: Changes,
+        looked: Looked,
+        dirty: set[int],
         incomplete: Mapping[Stored, int | None],
         as_of: datetime,
     ) -> Mapping[int, int]:
         """Roll what changed, then the past of what is new, the newest days first."""
-        pending, dirty = dict(incomplete), set(seen.dirty)
+        pending, found = dict(incomplete), looked.found
         behind = [day for day in found.index if any(built is None or day < built for built in pending.values())]
         wanted = sorted(dirty.union(map(int, behind)), reverse=True)
         rolled: dict[int, int] = {}
         # Where nothing can be evaluated yet, the first build goes on to its end.
         keep_on = self.keep_on if len(incomplete) < len(self.columns) else lambda: True
         skipped = False
-        for days in _batches(wanted, found):
+        for days in batches(wanted, looked):
             if not dirty.intersection(days) and rolled and (skipped or not keep_on()):
                 # What changed is rolled all the same, but no longer tells how far back new columns are filled in.
                 skipped = True
                 continue
             self.progress(f"Rolling up {self.happening.value}", len(rolled), len(wanted))
-            self._roll(states, days, found, {} if skipped else pending, as_of)
+            self._roll(states, days, looked, {} if skipped else pending, as_of)
             rolled |= {day: int(found["row_count"].get(day, 0)) for day in days}
         if not skipped:
             self._complete(states, pending)
@@ -183,20 +214,37 @@ class Refresher:
         self,
         states: States,
         days: Sequence[int],
-        found: pd.DataFrame,
+        looked: Looked,
         pending: dict[Stored, int | None],
         as_of: datetime,
     ) -> None:
         """Delete and roll some days again, in one transaction."""
-        batch, made = self._batch(states, days, as_of)
+        try:
+            self._roll_these(states, days, looked, pending, as_of)
+        except Overtaken:
+            # Another job rolled one of the days since we looked: what few rows touch is touched of its rows.
+            self._roll_these(states, days, replace(looked, touched=WHOLE), pending, as_of)
+
+    def _roll_these(
+        self,
+        states: States,
+        days: Sequence[int],
+        looked: Looked,
+        pending: dict[Stored, int | None],
+        as_of: datetime,
+    ) -> None:
+        batch, made = self._batch(states, days, looked.touched, as_of)
         there = [(Level(grain), name) for of, grain, name in states.built_from() if of == self.happening.value]
         unneeded = {name for _, name in there}.difference(column.name for column in batch.columns)
         grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
         until = [self._end(day, as_of) for day in days]
-        state = found.reindex(list(days), fill_value=0).assign(until=until, orphans=self._orphans(batch, days))
+        counted = zip(days, self._orphans(batch, days), strict=True)
+        orphans = [looked.orphans(day) if day in looked.touched.orphans else rows for day, rows in counted]
+        state = looked.found.reindex(list(days), fill_value=0).assign(until=until, orphans=orphans)
         try:
             with self.home.transaction() as connection:
-                self._replace(connection, batch, days, dict.fromkeys(grain for grain, _ in there))
+                looked.still(states.days(self.happening), days)
+                self._replace(connection, batch, days, looked.touched, dict.fromkeys(grain for grain, _ in there))
                 firsts = Firsts(self.home, self.calendar)
                 firsts.forget(connection, sorted(unneeded), days)
                 firsts.update(connection, batch.columns, days)
@@ -215,19 +263,19 @@ class Refresher:
         found = self.source.fetch(select, self.relation.file.path).set_index("day")["n"]
         return [int(found.get(day, 0)) for day in days]
 
-    def _replace(self, connection: sa.Connection, batch: Batch, days: Sequence[int], there: Iterable[Level]) -> None:
+    def _replace(
+        self, connection: sa.Connection, batch: Batch, days: Sequence[int], touched: Touched, there: Iterable[Level]
+    ) -> None:
         tables, path = self.home.tables, self.relation.file.path
+        values, edges = tables.values(self.happening), tables.edges(self.happening)
         # Also where no column is needed now: one that returns must not find what is gone.
-        for grain in there:
-            table = tables.slices(self.happening, grain, [])
-            connection.execute(sa.delete(table).where(table.c.day.in_(days)))
+        for table in (*(tables.slices(self.happening, grain, []) for grain in there), values, edges):
+            key = touched.keys(table.c.account_id, table.c.user_id, table.c.account_id == "")
+            connection.execute(sa.delete(table).where(touched.within(table.c.day, days, key)))
         for grain in grains(batch.columns):
             own = [column for column in batch.columns if column.grain is grain]
             table = tables.slices(self.happening, grain, [c for c in own if c.family is not Family.VALUES])
             self.home.insert(table, [column.name for column in table.c], batch.slices(grain), path)
-        values, edges = tables.values(self.happening), tables.edges(self.happening)
-        for table in (values, edges):
-            connection.execute(sa.delete(table).where(table.c.day.in_(days)))
         for column in batch.columns:
             if column.family is Family.VALUES:
                 select = batch.values(column)
@@ -236,7 +284,7 @@ class Refresher:
             select = batch.edges(column)
             self.home.insert(edges, list(select.selected_columns.keys()), select, path)
 
-    def _batch(self, states: States, days: Sequence[int], as_of: datetime) -> tuple[Batch, list[str]]:
+    def _batch(self, states: States, days: Sequence[int], touched: Touched, as_of: datetime) -> tuple[Batch, list[str]]:
         """The rows of some days, staged once, and the numbers of their values."""
         start = rolled_from(self.calendar, min(days))
         end = min(as_of, self.calendar.start_of(max(days) + 1))
@@ -250,6 +298,7 @@ class Refresher:
             start=start,
             end=end,
             days=days,
+            touched=touched,
         )
         dictionary = self._learn(states, rows)
         layout = states.layout(bits=self.home.engine.has_bits and self.source.engine.has_bits)
@@ -284,60 +333,6 @@ class Refresher:
         return states.dictionary(self.happening)
 
 
-def stage(
-    source: Source,
-    relation: Relation,
-    happening: Happening,
-    users: Relation | None,
-    facts: Facts,
-    calendar: Calendar,
-    *,
-    start: datetime | None,
-    end: datetime,
-    days: Sequence[int] | None = None,
-) -> tuple[Any, list[str]]:
-    """The rows of [start, end) with their day and facts: a temporary table, or a subquery where there can be none.
-
-    Without a start, from the first row on.
-
-    Returns:
-        What to select from, and the temporary tables to drop.
-    """
-    surveyed = Surveyor(source, relation, happening, calendar, start, end).survey()
-    usable = Usable(relation, happening, users, surveyed)
-    rows = usable.select(facts.readers(source.engine), start=start, end=end, attributed=False).subquery()
-    day = rolled_day(source.engine, calendar, rows.c.at_micros, start, end)
-    select = sa.select(*rows.c, day.label("day"))
-    if days is not None and len(days) < max(days) - min(days) + 1:
-        select = select.where(day.in_(list(days)))
-    columns: list[sa.Column[Any]] = [
-        sa.Column("account_id", sa.Text),
-        sa.Column("user_id", sa.Text),
-        sa.Column("at_micros", sa.BigInteger),
-        *facts.columns(),
-        sa.Column("day", sa.BigInteger),
-    ]
-    name = f"pql_rolling_{relation.name}"
-    table = source.fill(name, columns, select, relation.file.path)
-    doubled = [f"pql_twice_{relation.name}", f"pql_kept_{relation.name}"]
-    return (select.subquery(name), doubled) if table is None else (table, [*doubled, name])
-
-
 def with_edges(columns: Sequence[Stored]) -> Iterator[Stored]:
     """The columns of active time whose edges are kept."""
     return (column for column in columns if column.family is Family.ACTIVE)
-
-
-def _batches(days: Sequence[int], found: pd.DataFrame) -> Iterator[list[int]]:
-    """Days, the newest first, so many at once as have not too many rows; days with rows between are not read along."""
-    batch: list[int] = []
-    rows, there = 0, found.index[found["row_count"] > 0]
-    for day in days:
-        own = int(found["row_count"].get(day, 0))
-        if batch and (rows + own > MOST_ROWS or ((there > day) & (there < batch[-1])).any()):
-            yield batch
-            batch, rows = [], 0
-        batch.append(day)
-        rows += own
-    if batch:
-        yield batch

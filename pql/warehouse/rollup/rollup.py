@@ -22,8 +22,9 @@ from pql.warehouse.relations import Relation, Relations
 from pql.warehouse.rollup.columns import Layout, Stored, columns_of
 from pql.warehouse.rollup.homes import Home, home_of
 from pql.warehouse.rollup.merging import TAILS, Merging
-from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher, stage
+from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher
 from pql.warehouse.rollup.rolling import Batch
+from pql.warehouse.rollup.staging import stage
 from pql.warehouse.rollup.states import COMPLETE, States, key_of
 from pql.warehouse.rollup.upkeep import (
     ColumnStatus,

@@ -162,8 +162,9 @@ def worlds(draw: st.DrawFn) -> tuple[Usage, list[datetime]]:
     return usage, draw(st.lists(instants, min_size=1, max_size=4, unique=True))
 
 
-def fill(database: Database, usage: Usage) -> None:
+def fill(database: Database, usage: Usage, columns: Mapping[str, Sequence[str]] | None = None) -> None:
     database.write(
+        columns=columns,
         events=usage.events,
         accounts=usage.accounts,
         users=usage.users or (),

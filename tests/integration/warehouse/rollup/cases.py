@@ -35,7 +35,7 @@ from pql.domain.measures.trend import Trend
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
 from pql.domain.plan import Plan, PlanItem
-from tests.integration.warehouse.conftest import Database
+from tests.integration.warehouse.conftest import COLUMNS, Database
 from tests.integration.warehouse.test_measures import RELATIONS, assert_same, fill, known_at
 from tests.reference import Usage, measure_value
 from tests.sources import Row
@@ -187,13 +187,19 @@ def run_case(made: Case, database: Database, rollup: RollupSettings) -> int:
     """Run a case in a database without a rollup; returns how many numbers were compared."""
     chance, compared = made.chance, 0
     arrived: list[list[Row]] = [[] for _ in made.groups]
+    stamps: dict[int, datetime] | None = {} if chance.random() < 0.6 else None
     for number, as_of in enumerate(made.instants):
         last = number == len(made.instants) - 1
-        arrived = [_arrive(chance, rows, g.events, last) for rows, g in zip(arrived, made.groups, strict=True)]
+        # Many new rows and some that go, or a few and none.
+        pace = (1.0, 0.1) if last else chance.choice(((0.5, 0.1), (0.5, 0.0), (0.05, 0.0)))
+        arrived = [_arrive(chance, rows, g.events, *pace) for rows, g in zip(arrived, made.groups, strict=True)]
         groups = [replace(group, events=rows) for group, rows in zip(made.groups, arrived, strict=True)]
-        fill(database, united(chance, groups))
+        _write(chance, database, groups, stamps)
         warehouse = database.open(*RELATIONS, lead=made.level, time_zone=groups[0].zone.key, rollup=rollup)
-        items = made.items if last else chance.sample(made.items, chance.randint(1, len(made.items)))
+        # What was rolled before is touched anew only where no column is new.
+        items = (
+            made.items if last or stamps is not None else chance.sample(made.items, chance.randint(1, len(made.items)))
+        )
         plan = Plan(lead=made.level, items=tuple(items))
         warehouse.refresh([plan], as_of=as_of)
         asked = sorted({as_of, *(at for at in made.instants if at < as_of and chance.random() < 0.6)})
@@ -204,12 +210,31 @@ def run_case(made: Case, database: Database, rollup: RollupSettings) -> int:
     return compared
 
 
-def _arrive(chance: random.Random, before: Sequence[Row], rows: Sequence[Row], last: bool) -> list[Row]:
-    """More rows, some gone again; at last all of them, in another order."""
-    if last:
-        return chance.sample(list(rows), len(rows))
-    kept = [row for row in before if chance.random() > 0.1]
-    return [*kept, *(row for row in rows if not any(row is other for other in kept) and chance.random() < 0.5)]
+def _arrive(
+    chance: random.Random, before: Sequence[Row], rows: Sequence[Row], coming: float, going: float
+) -> list[Row]:
+    """More rows, some gone again; those that are there stand in another order."""
+    kept = [row for row in before if chance.random() >= going]
+    new = [row for row in rows if not any(row is other for other in kept) and chance.random() < coming]
+    return chance.sample([*kept, *new], len(kept) + len(new))
+
+
+def _write(
+    chance: random.Random, database: Database, groups: Sequence[Usage], stamps: dict[int, datetime] | None
+) -> None:
+    """Put what is there into the database; with stamps, each row tells when it came, a few of them wrongly."""
+    usage = united(chance, groups)
+    if stamps is None:
+        return fill(database, usage)
+    there = {id(row) for row in usage.events}
+    for gone in [key for key in stamps if key not in there]:
+        del stamps[gone]
+    newest = max(stamps.values(), default=datetime(2024, 1, 1, tzinfo=UTC))
+    for number, row in enumerate(usage.events, 1):
+        late = timedelta(days=chance.choice((0,) * 20 + (3,)))
+        stamps.setdefault(id(row), newest + timedelta(seconds=number) - late)
+    events = [{**row, "ingested_at": stamps[id(row)]} for row in usage.events]
+    return fill(database, replace(usage, events=events), columns={"events": (*COLUMNS["events"], "ingested_at")})
 
 
 def united(chance: random.Random, groups: Sequence[Usage]) -> Usage:

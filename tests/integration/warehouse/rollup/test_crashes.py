@@ -33,11 +33,11 @@ from pql.config.settings import RollupSettings
 from pql.domain.durations import Duration
 from tests.integration.warehouse.conftest import Database
 from tests.integration.warehouse.rollup.conftest import NOON, PLAN, Scene
-from pql.warehouse.rollup import refresh
+from pql.warehouse.rollup import staging
 
 engine, url, folder, home, each_day = sys.argv[1:]
 if each_day == "slowly":
-    refresh.MOST_ROWS = 1
+    staging.MOST_ROWS = 1
 database = Database(engine, url, Path(folder))
 scene = Scene(database, RollupSettings(home=home, late=Duration.of_days(7)))
 warehouse = scene.open()

@@ -38,7 +38,7 @@ def with_gaps() -> list[Row]:
 
 @pytest.fixture
 def a_day_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pql.warehouse.rollup.refresh.MOST_ROWS", 1)
+    monkeypatch.setattr("pql.warehouse.rollup.staging.MOST_ROWS", 1)
 
 
 def no_time() -> bool:

@@ -170,6 +170,6 @@ def test_a_refresh_of_one_day_reads_few_files_of_a_parquet_folder(lake: Scene) -
     assert {whole for _, whole in read} == {HISTORY}
     assert sorted(part for part, _ in read)[-2] <= 5
     assert max(part for part, _ in read) <= LOOKED_AT
-    assert len(read) > 2
+    assert len(read) >= 2
     lake.events = rows
     lake.assert_right(NOON, NOON - 3 * DAY)
