@@ -24,10 +24,11 @@ FROM (SELECT pql_events_stage.account_id AS key, pql_events_stage.day AS day, pq
 FROM (SELECT anon_1.account_id AS account_id, anon_1.user_id AS user_id, anon_1.at_micros AS at_micros, anon_1.passes_0 AS passes_0, (anon_1.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
 FROM (SELECT anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros, anon_2.passes_0 AS passes_0 
 FROM (SELECT anon_3.account_id AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros, anon_3.passes_0 AS passes_0 
-FROM (SELECT nullif(btrim(pql_events.`account_id`, '<white space>'), '') AS account_id, nullif(btrim(pql_events.`user_id`, '<white space>'), '') AS user_id, unix_micros(pql_events.`occurred_at`) AS at_micros, pql_events.`event` IS NOT NULL AND lower(btrim(pql_events.`event`, '<white space>')) IN ('paywall') AS passes_0 
+FROM (SELECT pql_events_prepared.pql_id_account_id AS account_id, pql_events_prepared.pql_id_user_id AS user_id, pql_events_prepared.pql_at_micros AS at_micros, pql_events_prepared.pql_text_0 IS NOT NULL AND pql_events_prepared.pql_folded_0 IN ('paywall') AS passes_0 
+FROM (SELECT pql_events.`event_id` AS `event_id`, pql_events.`account_id` AS account_id, pql_events.`user_id` AS user_id, pql_events.`occurred_at` AS `occurred_at`, pql_events.`event` AS `event`, pql_events.`feature` AS `feature`, pql_events.`quantity` AS `quantity`, pql_events.`properties` AS `properties`, nullif(btrim(pql_events.`account_id`, '<white space>'), '') AS pql_id_account_id, nullif(btrim(pql_events.`user_id`, '<white space>'), '') AS pql_id_user_id, lower(btrim(pql_events.`event`, '<white space>')) AS pql_folded_0, unix_micros(pql_events.`occurred_at`) AS pql_at_micros, pql_events.`event` AS pql_text_0 
 FROM (SELECT * FROM events
 ) AS pql_events 
-WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1711389600000000) AS TIMESTAMP)) AS anon_3 
+WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1711389600000000) AS TIMESTAMP)) AS pql_events_prepared) AS anon_3 
 WHERE anon_3.at_micros IS NOT NULL AND anon_3.account_id IS NOT NULL) AS anon_2 
 WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1711476000000000) AS anon_1) AS pql_events_stage 
 WHERE pql_events_stage.account_id IS NOT NULL GROUP BY pql_events_stage.account_id, pql_events_stage.day, pql_events_stage.part) AS slices_0 JOIN spans ON slices_0.at_micros >= spans.lo AND slices_0.at_micros < spans.hi GROUP BY spans.as_of, slices_0.key;
@@ -40,10 +41,11 @@ FROM (SELECT pql_events_stage.account_id AS account_id, pql_events_stage.day AS 
 FROM (SELECT anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros, anon_2.passes_0 AS passes_0, (anon_2.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 AS day, CASE WHEN (anon_2.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
 FROM (SELECT anon_3.account_id AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros, anon_3.passes_0 AS passes_0 
 FROM (SELECT anon_4.account_id AS account_id, anon_4.user_id AS user_id, anon_4.at_micros AS at_micros, anon_4.passes_0 AS passes_0 
-FROM (SELECT nullif(btrim(pql_events.`account_id`, '<white space>'), '') AS account_id, nullif(btrim(pql_events.`user_id`, '<white space>'), '') AS user_id, unix_micros(pql_events.`occurred_at`) AS at_micros, pql_events.`event` IS NOT NULL AND lower(btrim(pql_events.`event`, '<white space>')) IN ('paywall') AS passes_0 
+FROM (SELECT pql_events_prepared.pql_id_account_id AS account_id, pql_events_prepared.pql_id_user_id AS user_id, pql_events_prepared.pql_at_micros AS at_micros, pql_events_prepared.pql_text_0 IS NOT NULL AND pql_events_prepared.pql_folded_0 IN ('paywall') AS passes_0 
+FROM (SELECT pql_events.`event_id` AS `event_id`, pql_events.`account_id` AS account_id, pql_events.`user_id` AS user_id, pql_events.`occurred_at` AS `occurred_at`, pql_events.`event` AS `event`, pql_events.`feature` AS `feature`, pql_events.`quantity` AS `quantity`, pql_events.`properties` AS `properties`, nullif(btrim(pql_events.`account_id`, '<white space>'), '') AS pql_id_account_id, nullif(btrim(pql_events.`user_id`, '<white space>'), '') AS pql_id_user_id, lower(btrim(pql_events.`event`, '<white space>')) AS pql_folded_0, unix_micros(pql_events.`occurred_at`) AS pql_at_micros, pql_events.`event` AS pql_text_0 
 FROM (SELECT * FROM events
 ) AS pql_events 
-WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1711389600000000) AS TIMESTAMP)) AS anon_4 
+WHERE pql_events.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events.`occurred_at` >= CAST(timestamp_micros(1711389600000000) AS TIMESTAMP)) AS pql_events_prepared) AS anon_4 
 WHERE anon_4.at_micros IS NOT NULL AND anon_4.account_id IS NOT NULL) AS anon_3 
 WHERE anon_3.at_micros < 1712102400000000 AND anon_3.at_micros >= 1711476000000000) AS anon_2) AS pql_events_stage 
 WHERE pql_events_stage.user_id IS NOT NULL AND pql_events_stage.passes_0 AND pql_events_stage.at_micros >= 1711476000000000) AS anon_1 

@@ -24,7 +24,8 @@ FROM (SELECT pql_events_stage.account_id AS key, pql_events_stage.day AS day, pq
 FROM (SELECT anon_1.orphan AS orphan, anon_1.account_id AS account_id, anon_1.user_id AS user_id, anon_1.at_micros AS at_micros, (anon_1.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
 FROM (SELECT anon_2.orphan AS orphan, anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros 
 FROM (SELECT anon_3.account_id IS NULL AS orphan, coalesce(anon_3.account_id, anon_4.account_id) AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros 
-FROM (SELECT nullif(btrim(pql_events_once.account_id, '<white space>'), '') AS account_id, nullif(btrim(pql_events_once.user_id, '<white space>'), '') AS user_id, unix_micros(pql_events_once.`occurred_at`) AS at_micros 
+FROM (SELECT pql_events_prepared.pql_id_account_id AS account_id, pql_events_prepared.pql_id_user_id AS user_id, pql_events_prepared.pql_at_micros AS at_micros 
+FROM (SELECT pql_events_once.`event_id` AS `event_id`, pql_events_once.account_id AS account_id, pql_events_once.user_id AS user_id, pql_events_once.`occurred_at` AS `occurred_at`, pql_events_once.`event` AS `event`, pql_events_once.`feature` AS `feature`, pql_events_once.`quantity` AS `quantity`, pql_events_once.`properties` AS `properties`, nullif(btrim(pql_events_once.account_id, '<white space>'), '') AS pql_id_account_id, nullif(btrim(pql_events_once.user_id, '<white space>'), '') AS pql_id_user_id, unix_micros(pql_events_once.`occurred_at`) AS pql_at_micros 
 FROM (SELECT pql_events.`event_id` AS `event_id`, pql_events.`account_id` AS account_id, pql_events.`user_id` AS user_id, pql_events.`occurred_at` AS `occurred_at`, pql_events.`event` AS `event`, pql_events.`feature` AS `feature`, pql_events.`quantity` AS `quantity`, pql_events.`properties` AS `properties` 
 FROM (SELECT * FROM events
 ) AS pql_events 
@@ -57,7 +58,7 @@ WHERE anon_5.id IS NOT NULL GROUP BY xxhash64(anon_5.id)
 HAVING count(*) > 1) GROUP BY anon_5.id, (anon_5.at_micros + 19800000000 + 86400000000000000) div 86400000000 - 1000000 
 HAVING count(*) > 1) AS pql_twice_events)) AS anon_6 
 WHERE anon_6.pql_number = 1) AS pql_kept_events) AS pql_events_once 
-WHERE pql_events_once.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events_once.`occurred_at` >= CAST(timestamp_micros(1711391400000000) AS TIMESTAMP)) AS anon_3 LEFT OUTER JOIN (SELECT anon_7.user_id AS user_id, anon_7.account_id AS account_id 
+WHERE pql_events_once.`occurred_at` < CAST(timestamp_micros(1712188800000000) AS TIMESTAMP) AND pql_events_once.`occurred_at` >= CAST(timestamp_micros(1711391400000000) AS TIMESTAMP)) AS pql_events_prepared) AS anon_3 LEFT OUTER JOIN (SELECT anon_7.user_id AS user_id, anon_7.account_id AS account_id 
 FROM (SELECT nullif(btrim(pql_users.`user_id`, '<white space>'), '') AS user_id, nullif(btrim(pql_users.`account_id`, '<white space>'), '') AS account_id, row_number() OVER (PARTITION BY nullif(btrim(pql_users.`user_id`, '<white space>'), '') ORDER BY pql_users.`account_id` IS NULL, pql_users.`account_id`, CAST(pql_users.`created_at` AS STRING) IS NULL, CAST(pql_users.`created_at` AS STRING), pql_users.`email` IS NULL, pql_users.`email`, pql_users.`name` IS NULL, pql_users.`name`, pql_users.`role` IS NULL, pql_users.`role`, pql_users.`user_id` IS NULL, pql_users.`user_id`) AS pql_number 
 FROM (SELECT * FROM users
 ) AS pql_users 

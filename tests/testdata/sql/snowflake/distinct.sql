@@ -22,10 +22,11 @@ FROM pql_twice_events;
 INSERT INTO pql_events_stage (account_id, user_id, at_micros, text_0, day, part) SELECT anon_1.account_id, anon_1.user_id, anon_1.at_micros, anon_1.text_0, CAST(((anon_1.at_micros + 19800000000 + 86400000000000000) - mod(anon_1.at_micros + 19800000000 + 86400000000000000, 86400000000)) / 86400000000 AS BIGINT) - 1000000 AS day, CASE WHEN (anon_1.at_micros >= 1712048400000000) THEN 1 ELSE 0 END AS part 
 FROM (SELECT anon_2.account_id AS account_id, anon_2.user_id AS user_id, anon_2.at_micros AS at_micros, anon_2.text_0 AS text_0 
 FROM (SELECT anon_3.account_id AS account_id, anon_3.user_id AS user_id, anon_3.at_micros AS at_micros, anon_3.text_0 AS text_0 
-FROM (SELECT nullif(trim(pql_events."account_id", '<white space>'), '') AS account_id, nullif(trim(pql_events."user_id", '<white space>'), '') AS user_id, date_part('epoch_microsecond', pql_events."occurred_at") AS at_micros, pql_events."feature" AS text_0 
+FROM (SELECT pql_events_prepared.pql_id_account_id AS account_id, pql_events_prepared.pql_id_user_id AS user_id, pql_events_prepared.pql_at_micros AS at_micros, pql_events_prepared."feature" AS text_0 
+FROM (SELECT pql_events."event_id" AS "event_id", pql_events."account_id" AS account_id, pql_events."user_id" AS user_id, pql_events."occurred_at" AS "occurred_at", pql_events."event" AS "event", pql_events."feature" AS "feature", pql_events."quantity" AS "quantity", pql_events."properties" AS "properties", nullif(trim(pql_events."account_id", '<white space>'), '') AS pql_id_account_id, nullif(trim(pql_events."user_id", '<white space>'), '') AS pql_id_user_id, date_part('epoch_microsecond', pql_events."occurred_at") AS pql_at_micros 
 FROM (SELECT * FROM events
 ) AS pql_events 
-WHERE pql_events."occurred_at" < '2024-04-04 00:00:00.000000+00:00' AND pql_events."occurred_at" >= '2024-03-18 18:30:00.000000+00:00') AS anon_3 
+WHERE pql_events."occurred_at" < '2024-04-04 00:00:00.000000+00:00' AND pql_events."occurred_at" >= '2024-03-18 18:30:00.000000+00:00') AS pql_events_prepared) AS anon_3 
 WHERE anon_3.at_micros IS NOT NULL AND anon_3.account_id IS NOT NULL) AS anon_2 
 WHERE anon_2.at_micros < 1712102400000000 AND anon_2.at_micros >= 1710873000000000) AS anon_1;
 
