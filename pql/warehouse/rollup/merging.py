@@ -23,6 +23,7 @@ from pql.warehouse.engines import Expr
 from pql.warehouse.measuring import Floats, Grid, Task, scattered
 from pql.warehouse.rollup.columns import Family, Layout, Stored
 from pql.warehouse.rollup.homes import Home
+from pql.warehouse.rollup.states import key_of
 from pql.warehouse.slices import MICRO, PAUSE_MICROS, total
 
 # Tails have day numbers below all days.
@@ -114,6 +115,7 @@ class Merging:
         tail_tables: The tables of the tails: by grain, "values" and "edges".
         companies: `account_id` and `company_id`, to join with.
         members: `user_id` and `account_id`; None where every row names its account.
+        lasting: The columns whose values' last days are kept, as `key_of`.
     """
 
     home: Home
@@ -127,6 +129,7 @@ class Merging:
     companies: Any
     members: Any
     keys: Mapping[Level, Sequence[str] | None] = field(default_factory=dict)
+    lasting: frozenset[tuple[str, str, str]] = frozenset()
 
     def run(self, task: Task, grids: Mapping[Level, Grid]) -> Mapping[Level, Mapping[str, Floats]]:
         """The columns of each level."""
@@ -233,12 +236,39 @@ class Merging:
     def _values(
         self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, calendar: Any, grid: Grid
     ) -> Mapping[str, Floats]:
+        low = self._lasting(source.span, column)
+        if low is not None:
+            return self._lasts(level, source, label, column, low, grid)
         table = self._with_tail(self.home.tables.values(self.happening), "values", days)
         joined, key, where = self._keyed(level, table, calendar)
         inside = calendar.c[days.rules[source.span]] == 1
         values = sa.select(calendar.c.as_of, key.label("key"), table.c.value).select_from(joined)
         each = values.where(table.c.name == column.name, inside, *where).distinct().subquery()
         select = sa.select(each.c.as_of, each.c.key, sa.func.count().label(label)).group_by(each.c.as_of, each.c.key)
+        return scattered(self.home.fetch(select), {source: label}, grid)
+
+    def _lasting(self, rule: SpanRule, column: Stored) -> int | None:
+        """The first day of a span that reaches to the end of what is rolled; None where it does not."""
+        if len(self.instants) > 1 or self.tails or key_of(column) not in self.lasting or not self.rolled:
+            return None
+        span = rule.bounds(self.calendar, self.instants[0])
+        if self.calendar.last_day_before(span.end) < self.rolled[-1]:
+            return None
+        return OLDEST_DAY if span.start is None else self.calendar.day_of(span.start)
+
+    def _lasts(
+        self, level: Level, source: PartialInput, label: str, column: Stored, low: int, grid: Grid
+    ) -> Mapping[str, Floats]:
+        """Of a span that reaches to the newest day: the values whose last day lies in it."""
+        table = self.home.tables.lasts(self.happening)
+        joined, key, where = self._keyed(level, table, None)
+        each: Any = sa.select(key.label("key"), table.c.value).select_from(joined)
+        each = each.where(table.c.name == column.name, table.c.last_day >= low, *where)
+        # An account has one row a value, if no row of its users must be given to it.
+        once = each if self._one_a_day(column, level) else each.distinct()
+        values = once.subquery()
+        at = whole(to_micros(self.instants[0])).label("as_of")
+        select = sa.select(at, values.c.key, sa.func.count().label(label)).group_by(values.c.key)
         return scattered(self.home.fetch(select), {source: label}, grid)
 
     def _midnights(

@@ -18,6 +18,7 @@ from pql.warehouse.rollup.changes import changes, survey_days
 from pql.warehouse.rollup.columns import Family, Stored
 from pql.warehouse.rollup.firsts import Firsts
 from pql.warehouse.rollup.homes import Home
+from pql.warehouse.rollup.lasts import Lasts
 from pql.warehouse.rollup.notes import late_notes, lost_notes, volume_notes, waiting_notes
 from pql.warehouse.rollup.rolling import Batch, Dictionary
 from pql.warehouse.rollup.staging import Looked, batches, stage
@@ -81,6 +82,7 @@ class Refresher:
         """Bring the relation up to an instant."""
         states = States(self.home)
         states.add(self.columns)
+        self._upgrade(states)
         known, today = states.days(self.happening), self.calendar.last_day_before(as_of)
         # A day that was rolled up to a later instant stays so: only as a whole can it be compared.
         as_of = max(as_of, from_micros(known["until"].get(today, 0)))
@@ -121,6 +123,16 @@ class Refresher:
                 *volume_notes(states.days(self.happening)["row_count"], judged, name, self.calendar),
             ),
         )
+
+    def _upgrade(self, states: States) -> None:
+        """A rollup of an earlier version has no last days yet."""
+        fact = f"lasts.{self.happening.value}"
+        if states.fact(fact) is None:
+            built = states.built_from()
+            filled = [column for column in self.columns if built.get(key_of(column)) == COMPLETE]
+            with self.home.transaction() as connection:
+                Lasts(self.home, self.happening).rebuild(connection, filled)
+            states.remember(fact, "1")
 
     def _incomplete(self, states: States) -> Mapping[Stored, int | None]:
         built = states.built_from()
@@ -209,6 +221,7 @@ class Refresher:
         if pending:
             with self.home.transaction() as connection:
                 states.built(connection, pending, COMPLETE)
+                Lasts(self.home, self.happening).rebuild(connection, pending)
 
     def _roll(
         self,
@@ -234,7 +247,8 @@ class Refresher:
         as_of: datetime,
     ) -> None:
         batch, made = self._batch(states, days, looked.touched, as_of)
-        there = [(Level(grain), name) for of, grain, name in states.built_from() if of == self.happening.value]
+        built = states.built_from()
+        there = [(Level(grain), name) for of, grain, name in built if of == self.happening.value]
         unneeded = {name for _, name in there}.difference(column.name for column in batch.columns)
         grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
         until = [self._end(day, as_of) for day in days]
@@ -248,6 +262,10 @@ class Refresher:
                 firsts = Firsts(self.home, self.calendar)
                 firsts.forget(connection, sorted(unneeded), days)
                 firsts.update(connection, batch.columns, days)
+                lasts = Lasts(self.home, self.happening)
+                lasts.forget(connection, sorted(unneeded))
+                filled = [column for column in batch.columns if built.get(key_of(column)) == COMPLETE]
+                lasts.update(connection, filled, days, looked.touched)
                 states.rolled(connection, self.happening, state)
                 states.built(connection, grown, min(days))
                 states.neglect(connection, self.happening, batch.columns)

@@ -247,6 +247,7 @@ class Rollup:
             companies=self.home.mapped("pql_companies", companies, path) if Level.COMPANY in task.inputs else None,
             members=self.home.mapped("pql_members", members, path) if orphans and members is not None else None,
             keys={level: list(grid.keys) if few else None for level, grid in grids.items()},
+            lasting=frozenset(key for key, built in self._built.items() if built == COMPLETE),
         )
         return merging.run(task, grids)
 

@@ -98,7 +98,7 @@ class States:
         with self.home.transaction() as connection:
             for grain in {grain for grain, _ in own}:
                 connection.execute(sa.delete(tables.slices(relation, Level(grain), [])))
-            for table in (tables.values(relation), tables.edges(relation)):
+            for table in (tables.values(relation), tables.edges(relation), tables.lasts(relation)):
                 connection.execute(sa.delete(table))
             for table in (tables.days, tables.dictionary):
                 connection.execute(sa.delete(table).where(table.c.relation == relation.value))

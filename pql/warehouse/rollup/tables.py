@@ -37,7 +37,8 @@ class Tables:
 
     def fixed(self) -> tuple[sa.Table, ...]:
         """The tables whose columns never change."""
-        own = [table for happening in Happening for table in (self.values(happening), self.edges(happening))]
+        kinds = (self.values, self.edges, self.lasts)
+        own = [table(happening) for happening in Happening for table in kinds]
         return (self.meta, self.days, self.kept, self.dictionary, self.firsts, *own)
 
     def _table(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
@@ -74,6 +75,11 @@ class Tables:
         """The distinct values of large domains, a row for each key, day and value."""
         name = f"{relation.value}_values"
         return self._table(name, *map(text, ("name", "account_id", "user_id", "value")), whole("day", nullable=False))
+
+    def lasts(self, relation: Happening) -> sa.Table:
+        """The last day of each distinct value, of the columns that are filled in."""
+        name = f"{relation.value}_lasts"
+        return self._table(name, *map(text, ("name", "account_id", "user_id", "value")), whole("last_day"))
 
     def edges(self, relation: Happening) -> sa.Table:
         """A user's first row within 30 minutes after a midnight, and the last within 30 minutes before one."""

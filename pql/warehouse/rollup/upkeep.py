@@ -75,7 +75,7 @@ def _sizes(home: Home, columns: Sequence[ColumnStatus]) -> dict[str, int]:
     own = {(column.relation, column.grain) for column in columns}
     tables = [home.tables.slices(relation, grain, []) for relation, grain in sorted(own)]
     for relation in sorted({relation for relation, _ in own}):
-        tables += [home.tables.values(relation), home.tables.edges(relation)]
+        tables += [home.tables.values(relation), home.tables.edges(relation), home.tables.lasts(relation)]
     tables.append(home.tables.firsts)
     return {
         table.name: int(home.fetch(sa.select(sa.func.count().label("n")).select_from(table))["n"].iloc[0])
@@ -96,7 +96,8 @@ def _drop(home: Home, connection: sa.Connection, column: ColumnStatus) -> None:
     tables, kept = home.tables, home.tables.kept
     own = (kept.c.name == column.name) & (kept.c.grain == column.grain.value)
     connection.execute(sa.delete(kept).where(own, kept.c.relation == column.relation.value))
-    for table in (tables.firsts, tables.values(column.relation), tables.edges(column.relation)):
+    lists = (tables.values, tables.edges, tables.lasts)
+    for table in (tables.firsts, *(own_table(column.relation) for own_table in lists)):
         connection.execute(sa.delete(table).where(table.c.name == column.name))
     table = tables.slices(column.relation, column.grain, [])
     # Not by inspection, which not every driver can.
