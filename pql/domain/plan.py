@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,37 +133,61 @@ class Plan:
             [sorted(to_micros(instant) for instant in instants), sorted(lead_ids)], names=["as_of", "lead_id"]
         )
         days = _days(instants, calendar)
-        framed = {level: with_days(part.frame, days, calendar) for level, part in keyed.items()}
-        same = {level: _is_identity(part.leads) for level, part in keyed.items()}
-        parts = [self._finish_item(item, framed, keyed, index, same) for item in self.items]
-        return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=index)
+        bases = {level: _Base.of(part, self.columns(level), index, days, calendar) for level, part in keyed.items()}
+        columns: dict[str, Any] = {}
+        for item in self.items:
+            columns |= self._finish_item(item, bases[self.level(item)], index)
+        return pd.DataFrame(columns, index=index)
 
-    def _finish_item(
-        self,
-        item: PlanItem,
-        framed: Mapping[Level, pd.DataFrame],
-        keyed: Mapping[Level, Keyed],
-        index: pd.MultiIndex,
-        same: Mapping[Level, bool],
-    ) -> pd.DataFrame:
-        level = self.level(item)
-        columns = self.columns(level)
-        names = {name: columns[source] for name, source in item.inputs().items()}
-        absent = [keyed[level].absent[column] for column in names.values() if column in keyed[level].absent]
+    def _finish_item(self, item: PlanItem, base: "_Base", index: pd.MultiIndex) -> Mapping[str, Any]:
+        names = {name: base.columns[source] for name, source in item.inputs().items()}
+        absent = [base.absent[column] for column in names.values() if column in base.absent]
         if absent:
-            result = pd.DataFrame({"value": np.nan, "missing": np.int8(absent[0]), "latest_at": np.nan}, index=index)
+            nothing = np.full(len(index), np.nan)
+            found = {"value": nothing, "missing": np.full(len(index), absent[0], dtype=np.int8), "latest_at": nothing}
         else:
-            merged = _own_columns(framed[level], names)
+            merged = _own_columns(base.frame, names)
             result = item.measure.finish(merged)
             if item.decay is not None:
                 result["decayed"] = item.decayed(merged)
-            leads = None if same[level] else keyed[level].leads
-            result = to_leads(result, leads, item.measure.take, index)
-        if item.decay is not None and "decayed" not in result:
-            result["decayed"] = np.nan
-        return result.rename(
-            columns={"value": item.name} | {part: f"{item.name}.{part}" for part in ("missing", "latest_at", "decayed")}
-        )
+            if base.leads is not None:
+                result = to_leads(result, base.leads, item.measure.take, index)
+            found = {str(name): result[name].array for name in result.columns}
+        if item.decay is not None and "decayed" not in found:
+            found["decayed"] = np.full(len(index), np.nan)
+        named = {"value": item.name} | {part: f"{item.name}.{part}" for part in ("missing", "latest_at", "decayed")}
+        return {named[name]: column for name, column in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What all measures of a level are finished from.
+
+    Args:
+        frame: The merged inputs with the day numbers.
+        columns: The name of each input's column.
+        absent: As `Keyed`.
+        leads: As `Keyed`; None: each row of the frame is a row of the result, in its order.
+    """
+
+    frame: pd.DataFrame
+    columns: Mapping[Input, str]
+    absent: Mapping[str, Missing]
+    leads: pd.DataFrame | None
+
+    @classmethod
+    def of(
+        cls,
+        part: Keyed,
+        columns: Mapping[Input, str],
+        index: pd.MultiIndex,
+        days: pd.DataFrame,
+        calendar: Calendar,
+    ) -> "_Base":
+        frame = with_days(part.frame, days, calendar)
+        if _is_identity(part.leads) and part.frame.index.rename(index.names).equals(index):
+            return cls(frame, columns, part.absent, None)
+        return cls(frame, columns, part.absent, part.leads)
 
 
 def _days(instants: Iterable[datetime], calendar: Calendar) -> pd.DataFrame:
@@ -205,30 +230,27 @@ def _is_identity(leads: pd.DataFrame) -> bool:
     return bool(alike and leads["key"].is_unique)
 
 
-def to_leads(result: pd.DataFrame, leads: pd.DataFrame | None, take: Take, index: pd.MultiIndex) -> pd.DataFrame:
+def to_leads(result: pd.DataFrame, leads: pd.DataFrame, take: Take, index: pd.MultiIndex) -> pd.DataFrame:
     """A result by key as a result by lead.
 
     Args:
         result: Index levels `as_of` and `key`; `value`, `missing`, `latest_at`, perhaps `decayed`.
-        leads: Columns `key` and `lead_id`; None: every key is a lead of its own.
+        leads: Columns `key` and `lead_id`.
         take: How several keys of a lead become one number; a key without a value does not count.
         index: The rows wanted: `as_of`, `lead_id`.
 
     Returns:
         One row for each of `index`; a lead without any key has NO_ROWS.
     """
-    if leads is None:
-        taken = result.rename_axis(index=["as_of", "lead_id"])
-    else:
-        joined = result.reset_index().merge(leads, on="key", how="inner")
-        # Where every key of a lead lacks a value, the least code says why: what has not happened yet goes first.
-        codes = joined.assign(missing=joined["missing"].where(joined["missing"] > 0, 0))
-        groups = codes.groupby(["as_of", "lead_id"], sort=True)
-        taken = pd.DataFrame({"value": groups["value"].agg(_TAKES[take]), "missing": groups["missing"].min()})
-        if take is Take.SUM:
-            taken["value"] = groups["value"].sum(min_count=1)
-        taken["latest_at"] = groups["latest_at"].max()
-        if "decayed" in codes:
-            taken["decayed"] = groups["decayed"].sum()
+    joined = result.reset_index().merge(leads, on="key", how="inner")
+    # Where every key of a lead lacks a value, the least code says why: what has not happened yet goes first.
+    codes = joined.assign(missing=joined["missing"].where(joined["missing"] > 0, 0))
+    groups = codes.groupby(["as_of", "lead_id"], sort=True)
+    taken = pd.DataFrame({"value": groups["value"].agg(_TAKES[take]), "missing": groups["missing"].min()})
+    if take is Take.SUM:
+        taken["value"] = groups["value"].sum(min_count=1)
+    taken["latest_at"] = groups["latest_at"].max()
+    if "decayed" in codes:
+        taken["decayed"] = groups["decayed"].sum()
     taken = taken.reindex(index)
     return taken.assign(missing=taken["missing"].fillna(Missing.NO_ROWS).astype(np.int8))

@@ -48,6 +48,7 @@ class Members:
         self._until = until
         self._find_seen = seen
         self._pairs: dict[tuple[Level, Level], pd.DataFrame] = {}
+        self._keys: dict[Level, pd.DataFrame] = {}
         self._only: Sequence[str] | None = None
 
     def among(self, accounts: Sequence[str]) -> "Members":
@@ -55,7 +56,7 @@ class Members:
         if "users" in self.__dict__ or self._relations.get("users") is None:
             return self
         few = copy(self)
-        few._only, few._pairs = accounts, {}  # noqa: SLF001 - of its own class
+        few._only, few._pairs, few._keys = accounts, {}, {}  # noqa: SLF001 - of its own class
         return few
 
     @cached_property
@@ -120,11 +121,25 @@ class Members:
 
     def keys(self, level: Level) -> pd.DataFrame:
         """Whom a level measures: `key`, sorted, and `created_at`; of a company, the earliest of its accounts."""
+        if level not in self._keys:
+            self._keys[level] = self._found(level)
+        return self._keys[level]
+
+    def _found(self, level: Level) -> pd.DataFrame:
         if level is Level.USER:
             return self.users[["user_id", "created_at"]].set_axis(["key", "created_at"], axis=1)
-        accounts = self.accounts.reset_index()
-        first = accounts.groupby(KEYS[level], sort=True)["created_at"].min()
+        if level is Level.ACCOUNT:
+            return self._created_accounts().set_axis(["key", "created_at"], axis=1)
+        first = self.accounts.reset_index().groupby(KEYS[level], sort=True)["created_at"].min()
         return first.rename_axis("key").reset_index()
+
+    def _created_accounts(self) -> pd.DataFrame:
+        """`account_id`, sorted, and `created_at`; without the attributes, if nobody asked for them yet."""
+        if "accounts" in self.__dict__:
+            return self.accounts["created_at"].reset_index()
+        relation = self._relations.needed("accounts")
+        rows = relation.rows()
+        return self._there_yet(typed(self._each(rows, "account_id", {"created_at": self._created(rows)}), relation))
 
     def pairs(self, level: Level, lead: Level) -> pd.DataFrame:
         """Which keys of a level belong to which lead: `key` and `lead_id`."""
