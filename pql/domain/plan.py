@@ -185,7 +185,7 @@ class _Base:
         calendar: Calendar,
     ) -> "_Base":
         frame = with_days(part.frame, days, calendar)
-        if _is_identity(part.leads) and part.frame.index.rename(index.names).equals(index):
+        if _is_identity(part.leads) and part.frame.index.equals(index):
             return cls(frame, columns, part.absent, None)
         return cls(frame, columns, part.absent, part.leads)
 

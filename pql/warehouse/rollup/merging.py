@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
@@ -18,89 +17,17 @@ import sqlalchemy as sa
 from pql.domain.calendar import Calendar, to_micros
 from pql.domain.partials import Aggregate, Level, PartialInput, SpanKind, SpanRule
 from pql.domain.partials import Relation as Happening
-from pql.warehouse.days import OLDEST_DAY, whole
+from pql.warehouse.days import whole
 from pql.warehouse.engines import Expr
 from pql.warehouse.measuring import Floats, Grid, Task, scattered
 from pql.warehouse.rollup.columns import Family, Layout, Stored
 from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.states import key_of
-from pql.warehouse.slices import MICRO, PAUSE_MICROS, total
+from pql.warehouse.rollup.windows import Days, Reach, Reaches, Scan, Seen, days_of, joined, scans, widest, within
+from pql.warehouse.slices import PAUSE_MICROS, total
 
 # Tails have day numbers below all days.
 TAILS = -(10**6)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Days:
-    """The days that each span of each instant covers.
-
-    Args:
-        frame: `as_of`, `day` (where its rows are: a rolled day or a tail), `real_day`, `in_<n>` for each rule (1 or
-            0) and `weight_<n>` for each half-life.
-        rules: The name of each rule's column.
-        weights: The name of each half-life's column.
-    """
-
-    frame: pd.DataFrame
-    rules: Mapping[SpanRule, str]
-    weights: Mapping[float, str]
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """The first and the last day."""
-        return int(self.frame["real_day"].min()), int(self.frame["real_day"].max())
-
-
-def days_of(
-    rules: Iterable[SpanRule],
-    half_lives: Iterable[float],
-    instants: Sequence[datetime],
-    calendar: Calendar,
-    *,
-    rolled: Sequence[int],
-    tails: Mapping[int, int],
-) -> Days:
-    """The calendar of some rules.
-
-    Args:
-        rules: The spans.
-        half_lives: In days.
-        instants: Sorted.
-        calendar: The project's days.
-        rolled: The days that have rows, in order; others need no row here.
-        tails: The day number of the tail of an instant (microseconds), where it has one.
-    """
-    names = {rule: f"in_{number}" for number, rule in enumerate(dict.fromkeys(rules))}
-    weights = {life: f"weight_{number}" for number, life in enumerate(dict.fromkeys(half_lives))}
-    known = np.asarray(rolled, dtype=np.int64)
-    parts = [_days_at(names, weights, at, calendar, known, tails) for at in instants]
-    whole_numbers = pd.concat(parts, ignore_index=True).astype(np.int64)
-    return Days(frame=whole_numbers, rules=names, weights=weights)
-
-
-def _days_at(
-    rules: Mapping[SpanRule, str],
-    weights: Mapping[float, str],
-    at: datetime,
-    calendar: Calendar,
-    rolled: "np.ndarray[Any, np.dtype[np.int64]]",
-    tails: Mapping[int, int],
-) -> pd.DataFrame:
-    spans = {rule: rule.bounds(calendar, at) for rule in rules}
-    lows = {r: OLDEST_DAY if s.start is None else calendar.day_of(s.start) for r, s in spans.items()}
-    # The day of the last instant before the end: the last that the span holds, in whole or in part.
-    highs = {rule: calendar.last_day_before(span.end) for rule, span in spans.items()}
-    last = calendar.last_day_before(at)
-    real = rolled[(rolled >= min(lows.values())) & (rolled <= max(highs.values()))]
-    frame = pd.DataFrame({"as_of": to_micros(at), "day": real, "real_day": real})
-    for rule, name in rules.items():
-        frame[name] = ((real >= lows[rule]) & (real <= highs[rule])).astype(np.int64)
-    for life, name in weights.items():
-        frame[name] = np.floor(np.power(0.5, (last - real) / life) * MICRO + 0.5).astype(np.int64)
-    tail = tails.get(to_micros(at))
-    if tail is not None:
-        frame["day"] = frame["day"].where(frame["real_day"] != last, tail)
-    return frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,41 +116,68 @@ class Merging:
         calendar: Any,
         grid: Grid,
     ) -> Mapping[str, Floats]:
-        rows = self._slices(level, dict.fromkeys(kinds[source] for source in inputs), days)
+        if len(self.instants) == 1 and not self.tails and not days.weights:
+            return self._scanned(level, inputs, kinds, grid)
+        rows = self._slices(level, dict.fromkeys(kinds[source] for source in inputs), days.bounds)
         columns: dict[str, Expr] = {}
         for source, label in inputs.items():
-            columns |= self._merged(level, source, label, kinds[source], rows, calendar, days)
+            life = source.partial.half_life_days
+            weight = None if life is None else calendar.c[days.weights[float(life)]]
+            seen = Seen(rows, [calendar.c[days.rules[source.span]] == 1], calendar.c.real_day, weight)
+            columns |= self._merged(level, source, label, kinds[source], seen)
         labelled = [expr.label(name) for name, expr in columns.items()]
         frame = self._grouped(level, rows, calendar, labelled)
         return scattered(frame, inputs, grid)
 
-    def _merged(
-        self, level: Level, source: PartialInput, label: str, column: Stored, rows: Any, calendar: Any, days: Days
-    ) -> Mapping[str, Expr]:
-        inside = calendar.c[days.rules[source.span]] == 1
-        first = rows.c[column.physical()[0]]
+    def _scanned(
+        self, level: Level, inputs: Mapping[PartialInput, str], kinds: Mapping[PartialInput, Stored], grid: Grid
+    ) -> Mapping[str, Floats]:
+        """At one instant: each window reads its own days, and the latest row of a window is looked for once."""
+        at = self.instants[0]
+        reaches = {source: Reach.of(source.span, self.calendar, at) for source in inputs}
+        longer = widest(inputs, kinds, reaches)
+        asked = {source: label for source, label in inputs.items() if longer.get(source, source) is source}
+        selects = [self._scan(level, scan, kinds, reaches) for scan in scans(asked, reaches)]
+        frame = self.home.fetch(joined(selects, to_micros(at), asked))
+        found = dict(scattered(frame, asked, grid))
+        for source, base in longer.items():
+            if source not in asked:
+                found[inputs[source]] = within(found[asked[base]], reaches[source].since)
+        return found
+
+    def _scan(self, level: Level, scan: Scan, kinds: Mapping[PartialInput, Stored], reaches: Reaches) -> sa.Select[Any]:
+        rows = self._slices(level, dict.fromkeys(kinds[source] for source in scan.inputs), (scan.low, scan.high))
+        columns: dict[str, Expr] = {}
+        for source, label in scan.inputs.items():
+            seen = Seen(rows, scan.inside(reaches[source], rows.c.day), rows.c.day, None)
+            columns |= self._merged(level, source, label, kinds[source], seen)
+        rolled, key, where = self._keyed(level, rows, None)
+        labelled = [expr.label(name) for name, expr in columns.items()]
+        return sa.select(key.label("key"), *labelled).select_from(rolled).where(*where).group_by(key)
+
+    def _merged(self, level: Level, source: PartialInput, label: str, column: Stored, seen: Seen) -> Mapping[str, Expr]:
+        first = seen.rows.c[column.physical()[0]]
         match source.partial.aggregate:
             case Aggregate.COUNT | Aggregate.ACTIVE:
-                return {label: total(sa.case((inside, first)))}
+                return {label: total(seen.only(first))}
             case Aggregate.DAYS if self._one_a_day(column, level):
-                return {label: sa.func.count(sa.case((inside & (first > 0), whole(1))))}
+                return {label: sa.func.count(seen.only(whole(1), first > 0))}
             case Aggregate.DAYS:
-                return {label: sa.func.count(sa.distinct(sa.case((inside & (first > 0), calendar.c.real_day))))}
+                return {label: sa.func.count(sa.distinct(seen.only(seen.day, first > 0)))}
             case Aggregate.DAY_SUM:
-                return {label: total(sa.case((inside, first * calendar.c.real_day)))}
+                return {label: total(seen.only(first * seen.day))}
             case Aggregate.HALVED:
-                weight = calendar.c[days.weights[float(source.partial.half_life_days or 1)]]
-                return {label: total(sa.case((inside, first * weight)))}
+                return {label: total(seen.only(first * seen.weight))}
             case Aggregate.FIRST:
-                return {label: sa.func.min(sa.case((inside, first)))}
+                return {label: sa.func.min(seen.only(first))}
             case Aggregate.LAST:
-                return {label: sa.func.max(sa.case((inside, first)))}
+                return {label: sa.func.max(seen.only(first))}
             case Aggregate.SUM:
                 parts = zip((label, f"{label}_micro"), column.physical(), strict=True)
-                return {name: total(sa.case((inside, rows.c[part]))) for name, part in parts}
+                return {name: total(seen.only(seen.rows.c[part])) for name, part in parts}
             case Aggregate.DISTINCT:
                 united = [
-                    sa.func.coalesce(self.home.engine.bits_united(sa.case((inside, rows.c[word]))), whole(0))
+                    sa.func.coalesce(self.home.engine.bits_united(seen.only(seen.rows.c[word])), whole(0))
                     for word in column.physical()
                 ]
                 counted = [self.home.engine.bits_counted(word) for word in united]
@@ -239,7 +193,7 @@ class Merging:
         low = self._lasting(source.span, column)
         if low is not None:
             return self._lasts(level, source, label, column, low, grid)
-        table = self._with_tail(self.home.tables.values(self.happening), "values", days)
+        table = self._with_tail(self.home.tables.values(self.happening), "values", days.bounds)
         joined, key, where = self._keyed(level, table, calendar)
         inside = calendar.c[days.rules[source.span]] == 1
         values = sa.select(calendar.c.as_of, key.label("key"), table.c.value).select_from(joined)
@@ -251,10 +205,8 @@ class Merging:
         """The first day of a span that reaches to the end of what is rolled; None where it does not."""
         if len(self.instants) > 1 or self.tails or key_of(column) not in self.lasting or not self.rolled:
             return None
-        span = rule.bounds(self.calendar, self.instants[0])
-        if self.calendar.last_day_before(span.end) < self.rolled[-1]:
-            return None
-        return OLDEST_DAY if span.start is None else self.calendar.day_of(span.start)
+        reach = Reach.of(rule, self.calendar, self.instants[0])
+        return reach.low if reach.high >= self.rolled[-1] else None
 
     def _lasts(
         self, level: Level, source: PartialInput, label: str, column: Stored, low: int, grid: Grid
@@ -276,7 +228,7 @@ class Merging:
     ) -> Floats:
         """The gaps across midnight, which belong to their later row's day."""
         # Two days before, since a zone may skip one.
-        table = self._with_tail(self.home.tables.edges(self.happening), "edges", days, before=2)
+        table = self._with_tail(self.home.tables.edges(self.happening), "edges", days.bounds, before=2)
         own = table.c.name == column.name
         early = sa.select(*table.c).where(own, table.c.late == 0).subquery("early")
         late = sa.select(*table.c).where(own, table.c.late == 1, table.c.day > TAILS).subquery("late")
@@ -311,14 +263,14 @@ class Merging:
 
     # --- rows ---
 
-    def _slices(self, level: Level, columns: Iterable[Stored], days: Days) -> Any:
+    def _slices(self, level: Level, columns: Iterable[Stored], bounds: tuple[int, int]) -> Any:
         grain = Level.USER if level is Level.USER else Level.ACCOUNT
         table = self.home.tables.slices(self.happening, grain, columns)
-        return self._with_tail(table, grain.value, days)
+        return self._with_tail(table, grain.value, bounds)
 
-    def _with_tail(self, table: sa.Table, tail: str, days: Days, *, before: int = 0) -> Any:
+    def _with_tail(self, table: sa.Table, tail: str, bounds: tuple[int, int], *, before: int = 0) -> Any:
         """The rows of the days that matter, and those of tails."""
-        low, high = days.bounds
+        low, high = bounds
         kept = sa.select(*table.c).where(table.c.day.between(low - before, high))
         if not self.tails:
             return kept.subquery(f"kept_{tail}")
