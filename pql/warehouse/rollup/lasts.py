@@ -43,7 +43,9 @@ class Lasts:
         if not names:
             return
         values, lasts = self.home.tables.values(self.happening), self.home.tables.lasts(self.happening)
-        still = sa.select(values.c.day).where(_same(values, lasts), values.c.day == lasts.c.last_day).exists()
+        # The days once more, so that a database reads only theirs.
+        there = (values.c.day == lasts.c.last_day, values.c.day.in_(list(days)))
+        still = sa.select(values.c.day).where(_same(values, lasts), *there).exists()
         own = (lasts.c.name.in_(names), self._rolled(lasts, lasts.c.last_day, days, touched))
         gone = connection.execute(sa.select(sa.func.count()).select_from(lasts).where(*own, ~still)).scalar_one()
         if gone:

@@ -111,7 +111,9 @@ class Batch:
             return rows
         gaps = []
         for where in wheres:
-            of_user = [rows.c.account_id, rows.c.user_id, rows.c.day, *self._passing(rows, where)]
+            # Users first, who tell most rows apart, in the order that sorts fastest.
+            ids = [self.engine.ordered(rows.c[name]) for name in ("user_id", "account_id")]
+            of_user = [*ids, rows.c.day, *self._passing(rows, where)]
             before = sa.func.lag(rows.c.at_micros).over(partition_by=of_user, order_by=rows.c.at_micros)
             gaps.append((rows.c.at_micros - before).label(self._gap(where)))
         return sa.select(*rows.c, *gaps).subquery("with_gaps")
