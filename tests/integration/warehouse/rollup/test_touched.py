@@ -83,29 +83,39 @@ CHANGES: dict[str, Callable[[list[Row]], Sequence[Row]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_fresh_rows_count_whatever_came_with_them(either: Scene, change: str) -> None:
+def test_fresh_rows_count_whatever_came_with_them(scene: Scene, change: str) -> None:
+    assert_counted(scene, change)
+
+
+@pytest.mark.parametrize("change", ["of no account", "which copies another account's"])
+def test_fresh_rows_count_in_a_source_home(change: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    assert_counted(scene_on("postgresql", "source", tmp_path, request), change)
+
+
+def assert_counted(scene: Scene, change: str) -> None:
     rows = a_few_days()
-    either.fill(rows, columns=ARRIVING)
-    either.refresh()
-    either.fill(CHANGES[change](rows), columns=ARRIVING)
-    assert either.refresh().rolled
-    either.assert_right(NOON, NOON - 2 * DAY)
-    assert either.refresh().rolled == {}
+    scene.fill(rows, columns=ARRIVING)
+    scene.refresh()
+    scene.fill(CHANGES[change](rows), columns=ARRIVING)
+    assert scene.refresh().rolled
+    scene.assert_right(NOON, NOON - 2 * DAY)
+    assert scene.refresh().rolled == {}
+    scene.close()
 
 
-def test_today_goes_on_account_by_account(either: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_today_goes_on_account_by_account(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(touched, "MOST_FRESH", 1.0)
     rows = a_few_days()
     # They lie ahead of the first run, and were there when it looked.
     ahead = [came(event(NOON + n * HOUR, ("a1", "a2")[n % 2]), NOON - DAY) for n in range(1, 4)]
-    either.fill([*rows, *ahead], columns=ARRIVING)
-    either.refresh()
+    scene.fill([*rows, *ahead], columns=ARRIVING)
+    scene.refresh()
     for hours in (1.5, 2, 3.5):
         as_of = NOON + timedelta(hours=hours)
         rows.append(came(event(as_of - HOUR, "a1", "u3", feature=f"at {hours}"), as_of))
-        either.fill([*rows, *ahead], columns=ARRIVING)
-        either.refresh(as_of)
-        either.assert_right(as_of, NOON)
+        scene.fill([*rows, *ahead], columns=ARRIVING)
+        scene.refresh(as_of)
+        scene.assert_right(as_of, NOON)
 
 
 def test_a_day_that_another_job_rolled_meanwhile_is_rolled_as_a_whole(
