@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import BIT, JSONB, array
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, JSONB, array
 from sqlalchemy.pool import NullPool
 
 from pql.warehouse.engines.base import (
@@ -226,7 +226,8 @@ class PostgreSQL(Engine):
         if column.kind is not Kind.INSTANT:
             return None
         # A binary search, where the day of microseconds takes a dozen steps a row.
-        moments = array([sa.literal(edge, sa.DateTime(timezone=True)) for edge in edges])
+        instant = sa.DateTime(timezone=True)
+        moments = sa.cast(array([sa.literal(edge, instant) for edge in edges]), ARRAY(instant))
         return sa.func.width_bucket(column.expr, moments, type_=sa.BigInteger)
 
     def fenced(self, select: sa.Select[Any]) -> sa.Select[Any]:
