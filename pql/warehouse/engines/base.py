@@ -158,7 +158,7 @@ class Engine(ABC):
         """All rows of a SELECT."""
         result = connection.execute(statement, parameters)
         names = list(result.keys())
-        # Bare tuples: of every row that is not one pandas asks whether it is something else, which takes as long as all.
+        # Bare tuples: pandas asks of any other row what it is, which takes as long as all else.
         return pd.DataFrame([tuple(row) for row in result], columns=names)
 
     def fetch_arrow(
