@@ -6,7 +6,7 @@ definition is a new one.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -150,3 +150,8 @@ def columns_of(plans: Iterable[Plan], layout: Layout) -> tuple[Stored, ...]:
             if isinstance(source, PartialInput)
         )
     )
+
+
+def with_edges(columns: Sequence[Stored]) -> Iterator[Stored]:
+    """The columns of active time whose edges are kept."""
+    return (column for column in columns if column.family is Family.ACTIVE)

@@ -1,6 +1,6 @@
 """Bringing the rollup up to an instant: what changed is found, deleted and rolled again; what is new is filled in."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from pql.warehouse.days import rolled_from
 from pql.warehouse.happenings import Survey, Usable
 from pql.warehouse.relations import Relation
 from pql.warehouse.rollup.changes import changes, survey_days
-from pql.warehouse.rollup.columns import Family, Stored
+from pql.warehouse.rollup.columns import Family, Stored, with_edges
 from pql.warehouse.rollup.firsts import Firsts
 from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.lasts import Lasts
@@ -235,7 +235,7 @@ class Refresher:
         try:
             self._roll_these(states, days, looked, pending, as_of)
         except Overtaken:
-            # Another job rolled one of the days since we looked: what few rows touch is touched of its rows.
+            # Another job rolled one of the days since we looked: more may have changed than these keys.
             self._roll_these(states, days, replace(looked, touched=WHOLE), pending, as_of)
 
     def _roll_these(
@@ -349,8 +349,3 @@ class Refresher:
             if new:
                 states.learn(self.happening, of, new)
         return states.dictionary(self.happening)
-
-
-def with_edges(columns: Sequence[Stored]) -> Iterator[Stored]:
-    """The columns of active time whose edges are kept."""
-    return (column for column in columns if column.family is Family.ACTIVE)
