@@ -57,6 +57,7 @@ class Merging:
     members: Any
     keys: Mapping[Level, Sequence[str] | None] = field(default_factory=dict)
     lasting: frozenset[tuple[str, str, str]] = frozenset()
+    _calendars: list[tuple[Days, Any]] = field(default_factory=list)
 
     def run(self, task: Task, grids: Mapping[Level, Grid]) -> Mapping[Level, Mapping[str, Floats]]:
         """The columns of each level."""
@@ -92,18 +93,29 @@ class Merging:
         )
         if days.frame.empty:
             return {label: grid.empty(source.partial.aggregate) for source, label in inputs.items()}
-        calendar = self.home.put("pql_calendar", pa.Table.from_pandas(days.frame, preserve_index=False))
         plain = {s: label for s, label in inputs.items() if kinds[s].family is not Family.VALUES}
         found: dict[str, Floats] = {}
         if plain:
-            found |= self._plain(level, plain, kinds, days, calendar, grid)
+            found |= self._plain(level, plain, kinds, days, grid)
         for source, label in inputs.items():
             column = kinds[source]
             if column.family is Family.VALUES:
-                found |= self._values(level, source, label, column, days, calendar, grid)
+                found |= self._values(level, source, label, column, days, grid)
             if column.family is Family.ACTIVE:
-                found[label] = found[label] + self._midnights(level, source, label, column, days, calendar, grid)
+                found[label] = found[label] + self._midnights(level, source, label, column, days, grid)
         return found
+
+    @property
+    def _alone(self) -> bool:
+        """Whether no calendar is needed: there is one instant, and days are where they are rolled."""
+        return len(self.instants) == 1 and not self.tails
+
+    def _put(self, days: Days) -> Any:
+        """The calendar as a table, made once."""
+        if not self._calendars or self._calendars[-1][0] is not days:
+            rows = pa.Table.from_pandas(days.frame, preserve_index=False)
+            self._calendars.append((days, self.home.put("pql_calendar", rows)))
+        return self._calendars[-1][1]
 
     # --- statements ---
 
@@ -113,11 +125,11 @@ class Merging:
         inputs: Mapping[PartialInput, str],
         kinds: Mapping[PartialInput, Stored],
         days: Days,
-        calendar: Any,
         grid: Grid,
     ) -> Mapping[str, Floats]:
-        if len(self.instants) == 1 and not self.tails and not days.weights:
+        if self._alone and not days.weights:
             return self._scanned(level, inputs, kinds, grid)
+        calendar = self._put(days)
         rows = self._slices(level, dict.fromkeys(kinds[source] for source in inputs), days.bounds)
         columns: dict[str, Expr] = {}
         for source, label in inputs.items():
@@ -188,11 +200,12 @@ class Merging:
         return level is Level.ACCOUNT and column.grain is Level.ACCOUNT and self.members is None
 
     def _values(
-        self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, calendar: Any, grid: Grid
+        self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, grid: Grid
     ) -> Mapping[str, Floats]:
         low = self._lasting(source.span, column)
         if low is not None:
             return self._lasts(level, source, label, column, low, grid)
+        calendar = self._put(days)
         table = self._with_tail(self.home.tables.values(self.happening), "values", days.bounds)
         joined, key, where = self._keyed(level, table, calendar)
         inside = calendar.c[days.rules[source.span]] == 1
@@ -203,7 +216,7 @@ class Merging:
 
     def _lasting(self, rule: SpanRule, column: Stored) -> int | None:
         """The first day of a span that reaches to the end of what is rolled; None where it does not."""
-        if len(self.instants) > 1 or self.tails or key_of(column) not in self.lasting or not self.rolled:
+        if not self._alone or key_of(column) not in self.lasting or not self.rolled:
             return None
         reach = Reach.of(rule, self.calendar, self.instants[0])
         return reach.low if reach.high >= self.rolled[-1] else None
@@ -224,11 +237,13 @@ class Merging:
         return scattered(self.home.fetch(select), {source: label}, grid)
 
     def _midnights(
-        self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, calendar: Any, grid: Grid
+        self, level: Level, source: PartialInput, label: str, column: Stored, days: Days, grid: Grid
     ) -> Floats:
         """The gaps across midnight, which belong to their later row's day."""
+        reach = Reach.of(source.span, self.calendar, self.instants[0])
+        bounds = (reach.low, reach.high) if self._alone else days.bounds
         # Two days before, since a zone may skip one.
-        table = self._with_tail(self.home.tables.edges(self.happening), "edges", days.bounds, before=2)
+        table = self._with_tail(self.home.tables.edges(self.happening), "edges", bounds, before=2)
         own = table.c.name == column.name
         early = sa.select(*table.c).where(own, table.c.late == 0).subquery("early")
         late = sa.select(*table.c).where(own, table.c.late == 1, table.c.day > TAILS).subquery("late")
@@ -241,7 +256,11 @@ class Merging:
         gaps = sa.select(
             early.c.account_id, early.c.user_id, early.c.day, (early.c.at_micros - late.c.at_micros).label("gap")
         ).select_from(early.join(late, same & near))
-        crossed = gaps.subquery("gaps")
+        if self._alone:
+            crossed = gaps.where(early.c.day.between(*bounds)).subquery("gaps")
+            frame = self._grouped(level, crossed, None, [total(crossed.c.gap).label(label)])
+            return scattered(frame, {source: label}, grid)[label]
+        crossed, calendar = gaps.subquery("gaps"), self._put(days)
         inside = calendar.c[days.rules[source.span]] == 1
         frame = self._grouped(level, crossed, calendar, [total(sa.case((inside, crossed.c.gap))).label(label)])
         return scattered(frame, {source: label}, grid)[label]
@@ -251,7 +270,8 @@ class Merging:
     ) -> Mapping[str, Floats]:
         firsts = self.home.tables.firsts
         found: dict[str, Floats] = {}
-        instants = self.home.put("pql_instants", pa.table({"as_of": [to_micros(at) for at in self.instants]}))
+        rows = [[to_micros(at)] for at in self.instants]
+        instants = self.home.engine.small_table("instants", ("as_of",), rows)
         for source, label in inputs.items():
             joined, key, where = self._keyed(level, firsts, None)
             first = sa.select(key.label("key"), sa.func.min(firsts.c.first_at).label("first_at")).select_from(joined)
