@@ -30,8 +30,8 @@ from pql.warehouse.engines import ENGINES, Described, Kind, engine_for
 from pql.warehouse.engines.base import WHITE_SPACE
 from pql.warehouse.relations import Relations
 from pql.warehouse.rollup.columns import Layout, columns_of
-from pql.warehouse.rollup.refresh import stage
 from pql.warehouse.rollup.rolling import Batch
+from pql.warehouse.rollup.staging import stage
 from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 from tests.integration.warehouse.conftest import COLUMNS
