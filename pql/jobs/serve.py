@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
+from datetime import UTC
 from threading import Lock
 from zoneinfo import ZoneInfo
 
@@ -26,9 +27,22 @@ def trigger_of(schedule: str, zone: ZoneInfo) -> BaseTrigger:
         ValueError: It is neither.
     """
     try:
-        return IntervalTrigger(seconds=Duration.parse(schedule).seconds)
+        return IntervalTrigger(seconds=Duration.parse(schedule).seconds, timezone=UTC)
     except ValueError:
         return CronTrigger.from_crontab(schedule, timezone=zone)
+
+
+def new_scheduler(at_once: int) -> BackgroundScheduler:
+    """A scheduler that runs so many jobs at once.
+
+    It thinks in UTC: it compares instants, and within the hour that a zone has twice those of the zone do not compare.
+    In the project's zone all jobs stood still in that hour, or a cron expression was looked for without an end.
+    """
+    return BackgroundScheduler(
+        timezone=UTC,
+        executors={"default": ThreadPoolExecutor(at_once)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
 
 
 def guarded(name: str, job: Callable[[], object]) -> Callable[[], None]:
@@ -50,9 +64,21 @@ def guarded(name: str, job: Callable[[], object]) -> Callable[[], None]:
     return run
 
 
-def led(leadership: Leadership, job: Callable[[], object]) -> Callable[[], object]:
+def led(leadership: Leadership | None, job: Callable[[], object]) -> Callable[[], object]:
     """A job that is left to the process that leads."""
-    return lambda: job() if leadership.fence() is not None else None
+    return lambda: job() if leadership is None or leadership.fence() is not None else None
+
+
+def waking(job: Callable[[], object], others: Callable[[], None]) -> Callable[[], object]:
+    """A job after which others run at once, since it may have made work for them."""
+
+    def run() -> None:
+        try:
+            job()
+        finally:
+            others()
+
+    return run
 
 
 def serve(
@@ -67,6 +93,8 @@ def serve(
 
     A job never overlaps itself; turns that were missed become one. On stopping, what is being done is finished, and
     then the lead is given up. Who takes the lead runs the leader's jobs at once: the turn of one may have been missed.
+    After each of the leader's jobs those that run everywhere have a turn at once here: what was decided is sent without
+    waiting for their schedule.
 
     Args:
         jobs: By name, the schedule and what to do.
@@ -75,26 +103,22 @@ def serve(
         leadership: Of several processes one leads; None: this is the only one.
         everywhere: The jobs that run in each process, and not only in the one that leads.
     """
-    scheduler = BackgroundScheduler(
-        timezone=zone,
-        executors={"default": ThreadPoolExecutor(max(len(jobs), 1))},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
-    at_once: dict[str, Callable[[], None]] = {}
+    scheduler = new_scheduler(max(len(jobs), 1))
+    turns: dict[str, Callable[[], None]] = {}
+
+    def now(names: Collection[str], why: str) -> None:
+        for name in names:
+            scheduler.add_job(turns[name], id=f"{name} {why}", name=name, replace_existing=True)
+
+    def wake() -> None:
+        now(everywhere, "on new work")
+
     for name, (schedule, job) in jobs.items():
-        alone = leadership is not None and name not in everywhere
-        turn = guarded(name, led(leadership, job) if alone and leadership is not None else job)
-        scheduler.add_job(turn, id=name, name=name)
-        scheduler.add_job(turn, trigger_of(schedule, zone), id=f"{name} on schedule", name=name)
-        if alone:
-            at_once[name] = turn
-
-    def gained() -> None:
-        for name, turn in at_once.items():
-            scheduler.add_job(turn, id=f"{name} on taking the lead", name=name, replace_existing=True)
-
+        turns[name] = guarded(name, job if name in everywhere else led(leadership, waking(job, wake)))
+        scheduler.add_job(turns[name], id=name, name=name)
+        scheduler.add_job(turns[name], trigger_of(schedule, zone), id=f"{name} on schedule", name=name)
     if leadership is not None:
-        leadership.on_gain = gained
+        leadership.on_gain = lambda: now([*jobs.keys() - {*everywhere}], "on taking the lead")
     scheduler.start()
     log.info("Serving: %s", ", ".join(jobs), extra={"action": "serving"})
     with leadership.kept() if leadership is not None else nullcontext():
