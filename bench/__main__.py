@@ -9,8 +9,10 @@ from bench import main_job
 from bench.bars import (
     alternatives,
     evaluation,
+    failover,
     first_build,
     instants,
+    latency,
     on_postgresql,
     on_spark,
     one_day,
@@ -33,6 +35,8 @@ BARS: Mapping[str, Callable[[Setting], None]] = {
     "scaling": scaling.run,
     "outbox": outbox.run,
     "watch": watch.run,
+    "latency": latency.run,
+    "failover": failover.run,
 }
 
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from pql.app import utc_now
 from tests.servers.slack_blocks import faults_of
 
 TOKEN = "xoxb-made-up-for-tests-0123456789"
@@ -85,6 +86,7 @@ class SlackServer:
         # What goes wrong with a call that no `fail` speaks of, and the time that messages bear, where a test says so.
         self.chance: Callable[[str], Fault | None] = lambda _method: None
         self.time: Callable[[], float] | None = None
+        self.kept_at: dict[str, float] = {}  # when each message was accepted, by its `ts`; seconds since 1970
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._clock = 0
@@ -224,6 +226,7 @@ class SlackServer:
         self._clock += 1
         # A counter makes each one its own, as Slack's are.
         ts = f"{int(self.time())}.{self._clock:06}" if self.time else f"{_EPOCH + self._clock}.000100"
+        self.kept_at[ts] = utc_now().timestamp()
         conversation.messages.append({**arguments, "ts": ts, "channel": conversation.id})
         return {"channel": conversation.id, "ts": ts, "message": {"text": arguments["text"]}}
 
