@@ -287,8 +287,7 @@ class App:
         )
 
     def _shared_clock(self) -> Callable[[], datetime]:
-        """The clock of all who use the state; one that was handed in is taken as it is."""
-        return SharedClock(self.store, self.clock, time.monotonic) if self.clock is utc_now else self.clock
+        return _shared(self.store, self.clock)
 
     def _stand_alone(self, leadership: Leadership, stop: threading.Event) -> None:
         """Try to lead; where the state is a file on this machine nobody else may serve it.
@@ -363,6 +362,11 @@ class App:
         return try_route(self.store, self.staffed, self.channels, lead, moment=moment, at=self.clock())
 
 
+def _shared(store: Store, clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """The clock of all who use the state; one that was handed in is taken as it is."""
+    return SharedClock(store, clock, time.monotonic) if clock is utc_now else clock
+
+
 def _gone(holder: str) -> bool:
     """Whether the process of that name was one of this machine, and is no more."""
     host, _, number = holder.rpartition(":")
@@ -403,11 +407,10 @@ def open_app(
         project = replace(project, delivery=delivery)
     if is_new(project.state, project.folder):
         migrate(project.state, project.folder)
+    store = open_store(project.state, project.folder)
+    # Receivers of webhooks refuse what is signed with a clock that is minutes wrong, as a machine's may be.
     return App(
-        project=project,
-        store=open_store(project.state, project.folder),
-        channels=open_channels(project.notifiers, clock),
-        clock=clock,
+        project=project, store=store, channels=open_channels(project.notifiers, _shared(store, clock)), clock=clock
     )
 
 

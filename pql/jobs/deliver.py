@@ -28,8 +28,9 @@ FIRST_BATCH, BATCH = 4, 200
 QUICK = timedelta(seconds=0.5)
 LEASE = Duration(150)  # a dead worker's messages wait so long
 LONGEST = Duration(120)  # of one send with all its time-outs: none is begun when its lease ends sooner
-PACED = frozenset({"slack"})
-GAP = timedelta(seconds=1)
+PACED = frozenset({"slack"})  # of a batch, one message goes to each address
+# Between two messages to one place, by all processes together.
+GAPS: Mapping[str, timedelta] = {"slack": timedelta(seconds=1), "webhook": timedelta(seconds=0.1)}
 PATIENCE = timedelta(seconds=5)  # for a place that is free again by then; others are left to the next round
 PAUSE_SEEN = timedelta(seconds=1)  # `pql pause` is heeded within it
 
@@ -61,7 +62,7 @@ class Courier:
         workers: How many messages of one channel are sent at once, at most.
         lease: How long a message is a worker's.
         longest: The longest that one send takes.
-        gap: Between two messages to one place of a channel that is paced.
+        gaps: Between two messages to one place, by channel; a channel that is not named has no pace.
         took: Is told of each message that a channel took.
         recourse: Whom else there is to tell when a channel refuses.
     """
@@ -74,7 +75,7 @@ class Courier:
     workers: int = 1
     lease: Duration = LEASE
     longest: Duration = LONGEST
-    gap: timedelta = GAP
+    gaps: Mapping[str, timedelta] = field(default_factory=lambda: GAPS)
     took: Callable[[Sent], None] = lambda _sent: None
     recourse: Recourse = field(default_factory=Recourse)
 
@@ -201,10 +202,9 @@ class _Lane:
             if now - looked >= PAUSE_SEEN:
                 looked, paused = now, courier.store.paused() is not None
             late = leased.leased_until - now < timedelta(seconds=courier.longest.seconds)
-            if paused or late or courier.stopping():
+            if paused or late or courier.stopping() or not _deliver_one(courier, leased, self.marker, done):
                 courier.store.release(batch[number:])
                 break
-            _deliver_one(courier, leased, self.marker, done)
         return courier.clock() - begun
 
     @staticmethod
@@ -212,22 +212,20 @@ class _Lane:
         return min(size * 2, BATCH) if took < QUICK else max(size // 2, 1)
 
 
-def _deliver_one(courier: Courier, leased: Leased, marker: Marker, done: Delivered) -> None:
-    outgoing = leased.outgoing
+def _deliver_one(courier: Courier, leased: Leased, marker: Marker, done: Delivered) -> bool:
+    """Send a message, or deal with it otherwise; False: its turn does not come soon, and it is to be given back."""
     if passed := courier.fallbacks.pass_over(leased, courier.clock()):
         done.failed += passed == "given up"
         done.retried += passed == "waits"
-        return
-    if outgoing.channel in PACED:
-        turn = courier.store.reserve_turn(outgoing.channel, outgoing.address, courier.clock(), courier.gap)
-        if (pause := (turn - courier.clock()).total_seconds()) > 0:
-            courier.wait(pause)
+        return True
+    if not _has_its_turn(courier, leased):
+        return False
     begun = courier.clock()
     try:
         receipt = _handed_over(courier, leased)
     except DeliveryError as error:
         _mark_failure(courier, leased, error, begun, done)
-        return
+        return True
     now = courier.clock()
     sent = Sent(
         leased=leased,
@@ -241,6 +239,22 @@ def _deliver_one(courier: Courier, leased: Leased, marker: Marker, done: Deliver
     done.sent += 1
     done.reconciled += receipt.reconciled
     courier.fallbacks.sent(leased, now)
+    return True
+
+
+def _has_its_turn(courier: Courier, leased: Leased) -> bool:
+    """Wait for the next turn at the message's place; False if that is far off, since the channel asked for a pause."""
+    channel, address = leased.outgoing.channel, leased.outgoing.address
+    if channel not in courier.gaps:
+        return True
+    # A webhook has one endpoint for all reps, but for an address that is a URL.
+    place = "" if channel == "webhook" and "://" not in address else address
+    pause = courier.store.reserve_turn(channel, place, courier.clock(), courier.gaps[channel]) - courier.clock()
+    if pause > PATIENCE:
+        return False
+    if pause > timedelta():
+        courier.wait(pause.total_seconds())
+    return True
 
 
 def _handed_over(courier: Courier, leased: Leased) -> Receipt:

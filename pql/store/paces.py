@@ -1,7 +1,7 @@
 """How fast messages may go to a place, for all workers of all processes together.
 
 A place is a channel ("slack", held back as a whole when it asks for a pause) or a channel and an address
-("slack:#sales", at most one message a second).
+("slack:#sales", at most one message a second; "webhook:" for the endpoint that all webhooks share).
 """
 
 from collections.abc import Collection
@@ -24,13 +24,16 @@ def place_of(channel: str, address: str) -> str:
     return clean(f"{channel}:{address}")
 
 
-def reserve(connection: sa.Connection, place: str, now: datetime, gap: timedelta) -> datetime:
-    """The next turn at a place, `gap` after the one before it; it is taken by this."""
+def reserve(connection: sa.Connection, channel: str, address: str, now: datetime, gap: timedelta) -> datetime:
+    """See `Store.reserve_turn`."""
+    place = place_of(channel, address)
     at, micros = to_micros(now), round(gap.total_seconds() * 1_000_000)
     mine = sa.case((_ahead(at, _LONGEST_TURN), paces.c.free_at), else_=at) + micros
     taken = statements.upserted_one(connection, paces, {"place": place, "free_at": at + micros}, {"free_at": mine})
-    free_at: int = connection.execute(taken.returning(paces.c.free_at)).scalar_one()
-    return from_micros(free_at - micros)
+    whole = paces.alias()
+    held = sa.select(whole.c.free_at).where(whole.c.place == channel, _ahead(at, _LONGEST_HOLD, whole))
+    free_at, held_until = connection.execute(taken.returning(paces.c.free_at, held.scalar_subquery())).one()
+    return from_micros(max(free_at - micros, held_until or 0))
 
 
 def hold(connection: sa.Connection, place: str, until: datetime) -> None:
@@ -40,8 +43,8 @@ def hold(connection: sa.Connection, place: str, until: datetime) -> None:
     connection.execute(statements.upserted_one(connection, paces, {"place": place, "free_at": to}, {"free_at": longer}))
 
 
-def _ahead(now: int, longest: int) -> sa.ColumnElement[bool]:
-    return sa.and_(paces.c.free_at > now, paces.c.free_at <= now + longest)
+def _ahead(now: int, longest: int, of: sa.FromClause = paces) -> sa.ColumnElement[bool]:
+    return sa.and_(of.c.free_at > now, of.c.free_at <= now + longest)
 
 
 def held_back(now: int) -> sa.ColumnElement[bool]:

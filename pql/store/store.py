@@ -593,9 +593,12 @@ class Store:
             return outbox.lease(connection, now, limit, for_, channels, but=but, paced=paced, held=held)
 
     def reserve_turn(self, channel: str, address: str, now: datetime, gap: timedelta) -> datetime:
-        """When the next message may go to an address, `gap` after the one before; the turn is taken by this."""
+        """When the next message may go to an address, `gap` after the one before; the turn is taken by this.
+
+        Not before a pause is over that the channel asked for meanwhile.
+        """
         with self._database.writes() as connection:
-            return paces.reserve(connection, paces.place_of(channel, address), now, gap)
+            return paces.reserve(connection, channel, address, now, gap)
 
     def hold_channel(self, channel: str, until: datetime) -> None:
         """Nothing is leased for the channel before `until`, by any process."""

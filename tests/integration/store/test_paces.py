@@ -24,6 +24,13 @@ def test_a_turn_that_was_taken_while_the_clock_was_ahead_keeps_nobody_waiting(st
     assert store.reserve_turn("slack", "#a", T0, SECOND) == T0
 
 
+def test_a_turn_does_not_come_before_the_end_of_a_pause_that_the_channel_asked_for(store: Store) -> None:
+    store.hold_channel("slack", T0 + MINUTE)
+    assert store.reserve_turn("slack", "#a", T0, SECOND) == T0 + MINUTE
+    assert store.reserve_turn("webhook", "", T0, SECOND) == T0
+    assert store.reserve_turn("slack", "#a", T0 + MINUTE, SECOND) == T0 + MINUTE
+
+
 def test_nothing_is_leased_for_a_place_that_is_not_free(store: Store) -> None:
     commit(store, outbox=[message("a", "a", address="#a"), message("b", "b", address="#b")])
     store.reserve_turn("slack", "#a", T0, SECOND)

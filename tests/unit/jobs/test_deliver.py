@@ -236,6 +236,32 @@ def test_processes_take_turns_at_a_place(store: Store) -> None:
         assert clock.now - START == timedelta(seconds=number)
 
 
+def test_all_webhooks_share_the_pace_of_their_endpoint_whoever_they_are_for(store: Store) -> None:
+    write(store, *(message(number, channel="webhook", address=f"rep{number}@plotline.test") for number in range(8)))
+    clock = SteppingClock(START)
+    for _ in range(2):  # two processes
+        assert send(store, {"webhook": RecordingChannel("webhook")}, clock, stop_after=4).sent == 4
+    assert clock.now - START == timedelta(seconds=0.7)
+
+
+def test_webhooks_to_another_url_have_a_pace_of_their_own(store: Store) -> None:
+    write(store, message(1, channel="webhook"), message(2, channel="webhook", address="https://test.example/hook"))
+    clock = SteppingClock(START)
+    assert send(store, {"webhook": RecordingChannel("webhook")}, clock).sent == 2
+    assert clock.waited == []
+
+
+def test_what_is_leased_already_heeds_a_pause_too_and_is_given_back_untried(store: Store) -> None:
+    write(store, *(message(number, channel="webhook") for number in range(4)))
+    clock = SteppingClock(START)
+    busy = RecordingChannel("webhook", script=[None, DeliveryError("too many requests", retry_after=60)])
+    done = send(store, {"webhook": busy}, clock)
+    assert (done.sent, done.retried, len(busy.tries)) == (1, 1, 2)
+    assert [row.attempts for row in store.notifications(status="waiting")] == [0, 0, 1]
+    clock.wait(66)
+    assert send(store, {"webhook": busy}, clock).sent == 3
+
+
 def test_what_cannot_be_begun_well_before_its_lease_ends_is_given_back_untried(store: Store) -> None:
     write(store, *(message(number) for number in range(3)))
     clock = SteppingClock(START)
