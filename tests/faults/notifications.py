@@ -6,32 +6,41 @@ from pql.domain.messages import Subject
 from pql.store.records import OutboxRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+CHANNELS = 3
 PLACES, LEADS, GONE = 40, 60, "gone@plotline.test"
 
 
 def notification(number: int, now: datetime) -> OutboxRecord:
-    """Half go to Slack, half by email; several to each lead, in order; some to an address that nobody has."""
-    slack = number % 2 == 0
+    """In turn to Slack, by email and by webhook; several to each lead, in order; some to an address that nobody has."""
     lead = f"lead{number % LEADS}"
-    place = f"C{number % LEADS % PLACES:04}"
-    email = GONE if number % 50 == 1 else f"rep{number % 30}@plotline.test"
-    text = f"Message {number} about {lead}"
-    payload: dict[str, object] = {"text": text, "as_of": START.isoformat()}
-    payload |= {"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]} if slack else {}
-    payload |= {} if slack else {"subject": text, "html": f"<p>{text}</p>"}
+    channel, address, more = _way(number, f"Message {number} about {lead}")
     return OutboxRecord(
         step_key=f"step:{number}",
         lead_id=lead,
         subject=Subject.QUALIFICATION,
-        recipient=place if slack else email,
-        channel="slack" if slack else "email",
-        address=place if slack else email,
-        payload=payload,
+        recipient=address,
+        channel=channel,
+        address=address,
+        payload={"as_of": START.isoformat(), **more},
         due_at=now,
         valid_until=now + timedelta(days=3),
     )
 
 
+def _way(number: int, text: str) -> tuple[str, str, dict[str, object]]:
+    """A channel, an address there, and what the message is."""
+    rep = f"rep{number % 30}@plotline.test"
+    match number % CHANNELS:
+        case 0:
+            blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
+            return "slack", f"C{number % LEADS % PLACES:04}", {"text": text, "blocks": blocks}
+        case 1:
+            said: dict[str, object] = {"subject": text, "text": text, "html": f"<p>{text}</p>"}
+            return "email", GONE if refused(number) else rep, said
+        case _:
+            return "webhook", rep, {"alert": {"subject": "qualification", "title": text}}
+
+
 def refused(number: int) -> bool:
     """Whether the mail server never takes it."""
-    return number % 50 == 1
+    return number % 51 == 1

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +24,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from pql.app import utc_now
-from pql.config.settings import EmailSettings, Notifiers, SlackSettings, StateSettings
+from pql.config.settings import EmailSettings, Notifiers, SlackSettings, StateSettings, WebhookSettings
 from pql.domain.durations import Duration
 from pql.errors import RunConflict
 from pql.jobs.clocks import SharedClock
@@ -34,8 +35,10 @@ from pql.notify import open_channels
 from pql.store import Store, open_store
 from pql.store.records import RunResults, Sent
 from tests.faults.notifications import START, notification
+from tests.faults.troubles import flag_of
 from tests.servers.slack import TOKEN
 from tests.servers.smtp import PASSWORD, USERNAME
+from tests.servers.webhook import SECRET
 
 # Serialisation failure, full disk, shut down by the operator; as the drivers name them.
 CODES = ("40001", "53100", "57P01")
@@ -47,7 +50,6 @@ class Order:
 
     Args:
         total: How many notifications there are in all; `chunk` a run.
-        clock: A file with the seconds by which the machine's clock is wrong.
         trouble: The share of statements and commits that fail.
         kill_at: The process kills itself at the point of this number; 0: it does not. See `points`.
         once: Write and deliver once, by the machine's clock, and end.
@@ -58,10 +60,10 @@ class Order:
     folder: str
     slack: str
     smtp: int
+    webhook: str
     ca_file: str
     total: int
     chunk: int
-    clock: str
     lease: int
     longest: int
     gap: float
@@ -120,6 +122,14 @@ def hooked(store: Store, order: Order, points: Points) -> None:
         event.listen(engine, "before_cursor_execute", lambda *given: fail(given[2]))
     if order.statements:
         event.listen(engine, "after_cursor_execute", points)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "begin", lambda connection: limited(connection, flag_of(Path(order.folder))))
+
+
+def limited(connection: Any, flag: Path) -> None:
+    """Let SQLite have no further page while the file says so, or as many as it likes."""
+    most = 1 if flag.exists() else 1_000_000_000  # never fewer than there are
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
 
 
 class Watched:
@@ -148,7 +158,7 @@ def machine_clock(order: Order) -> Callable[[], datetime]:
 
     def now() -> datetime:
         try:
-            wrong = float(Path(order.clock).read_text(encoding="utf-8"))
+            wrong = float((Path(order.folder) / "clock.txt").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             wrong = 0.0
         return utc_now() + timedelta(seconds=wrong)
@@ -174,8 +184,8 @@ def feed(store: Store, order: Order, clock: Callable[[], datetime], stopping: Ca
             raise
 
 
-def channels_of(order: Order, points: Points) -> dict[str, Any]:
-    """Slack and email, pointed to the test's servers."""
+def channels_of(order: Order, clock: Callable[[], datetime], points: Points) -> dict[str, Any]:
+    """Slack, email and the webhook, pointed to the test's servers."""
     slack = SlackSettings(token=TOKEN, base_url=order.slack, timeout=Duration(1))
     email = EmailSettings(
         host="localhost",
@@ -187,7 +197,10 @@ def channels_of(order: Order, points: Points) -> dict[str, Any]:
         ca_file=order.ca_file,
         timeout=Duration(1),
     )
-    opened = open_channels(Notifiers(slack=slack, email=email))
+    webhook = WebhookSettings(
+        url=order.webhook, secrets=(SECRET,), allow_http=True, allow_private=("localhost",), timeout=Duration(1)
+    )
+    opened = open_channels(Notifiers(slack=slack, email=email, webhook=webhook), clock)
     return {name: Watched(channel, points, die_after=name == order.die_after) for name, channel in opened.items()}
 
 
@@ -198,20 +211,20 @@ def courier_of(
     found = Path(order.folder) / "found.txt"
 
     def took(sent: Sent) -> None:
-        if sent.reconciled:
+        if sent.reconciled and sent.leased.outgoing.channel == "slack":
             with found.open("a", encoding="utf-8") as file:
                 file.write(f"{sent.leased.outgoing.delivery_id}\n")
 
     return Courier(
         store=store,
-        channels=channels_of(order, points),
+        channels=channels_of(order, clock, points),
         clock=clock,
         wait=time.sleep,
         stopping=stop.is_set,
         workers=order.workers,
         lease=Duration(order.lease),
         longest=Duration(order.longest),
-        gap=timedelta(seconds=order.gap),
+        gaps={"slack": timedelta(seconds=order.gap), "webhook": timedelta(seconds=order.gap / 10)},
         took=took,
     )
 
@@ -248,11 +261,10 @@ def work(order: Order) -> None:
 
     jobs: dict[str, tuple[str, Callable[[], object]]] = {
         "run": ("1 second", run),
-        "deliver slack": ("1 second", lambda: deliver(courier, only={"slack"})),
-        "deliver email": ("1 second", lambda: deliver(courier, only={"email"})),
-        "deliver": ("1 second", lambda: deliver(courier, but={"slack", "email"})),
+        **{f"deliver {name}": ("1 second", partial(deliver, courier, only={name})) for name in courier.channels},
+        "deliver": ("1 second", partial(deliver, courier, but={*courier.channels})),
     }
-    serve(jobs, ZoneInfo("UTC"), until_stopped=stop.wait, leadership=leadership, everywhere={*jobs} - {"run"})
+    serve(jobs, ZoneInfo("Europe/Berlin"), until_stopped=stop.wait, leadership=leadership, everywhere={*jobs} - {"run"})
 
 
 def main() -> None:

@@ -5,9 +5,10 @@ import json
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -26,6 +27,7 @@ class Fault:
         headers: Of the answer.
         half: The answer breaks off within its first line.
         drop: The connection is closed without an answer.
+        hang: No answer until the server closes.
         drip: The answer comes a byte at a time, without an end.
         huge: The answer's body has no end.
         accept: The message is kept before it goes wrong.
@@ -35,6 +37,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     half: bool = False
     drop: bool = False
+    hang: bool = False
     drip: bool = False
     huge: bool = False
     accept: bool = False
@@ -48,6 +51,7 @@ class Taken:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    bytes: bytes
 
 
 class WebhookServer:
@@ -55,6 +59,9 @@ class WebhookServer:
 
     def __init__(self, context: ssl.SSLContext | None = None, secret: str = SECRET) -> None:
         self.verifier = Webhook(secret)
+        self.any_age = False  # whether it takes what was signed by a clock that is wrong
+        # What goes wrong with a call that no `fail` speaks of.
+        self.chance: Callable[[], Fault | None] = lambda: None
         self.taken: list[Taken] = []
         self.refused: list[str] = []
         self.calls = 0
@@ -94,6 +101,21 @@ class _Quiet(ThreadingHTTPServer):
         del request, client_address  # clients of these tests break off on purpose
 
 
+def _verify(server: WebhookServer, body: bytes, headers: dict[str, str]) -> None:
+    """By the standard's own library.
+
+    Raises:
+        WebhookVerificationError: It is not signed, or too early or too late.
+    """
+    if not server.any_age:
+        server.verifier.verify(body, headers)
+        return
+    signed_at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    expected = server.verifier.sign(headers["webhook-id"], signed_at, body.decode())
+    if expected not in headers["webhook-signature"].split(" "):
+        raise WebhookVerificationError("No matching signature found")
+
+
 def _handler_for(server: WebhookServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -101,7 +123,7 @@ def _handler_for(server: WebhookServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             server.calls += 1
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fault = server.faults.popleft() if server.faults else None
+            fault = server.faults.popleft() if server.faults else server.chance()
             if fault is None or fault.accept:
                 status = self._keep(body)
             if fault is None:
@@ -112,19 +134,21 @@ def _handler_for(server: WebhookServer) -> type[BaseHTTPRequestHandler]:
         def _keep(self, body: bytes) -> int:
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
-                server.verifier.verify(body, headers)
+                _verify(server, body, headers)
             except (WebhookVerificationError, ValueError) as exc:
                 server.refused.append(str(exc))
                 return 401
             if headers.get("content-type") != "application/json" or headers["host"] != f"localhost:{server.port}":
                 server.refused.append(f"wrong headers: {headers}")
                 return 400
-            server.taken.append(Taken(headers["webhook-id"], self.path, headers, json.loads(body)))
+            server.taken.append(Taken(headers["webhook-id"], self.path, headers, json.loads(body), body))
             return 204
 
         def _fail(self, fault: Fault) -> None:
             self.close_connection = True
-            if fault.half:
+            if fault.hang:
+                server.closing.wait(30)
+            elif fault.half:
                 self.wfile.write(b"HTTP/1.1 2")
             elif fault.drip:
                 self._drip(b"HTTP/1.1 2", b"0", every=0.05)
