@@ -97,12 +97,21 @@ def deliver(courier: Courier, *, only: Collection[str] | None = None, but: Colle
     Raises:
         StateError: The state database cannot be used; what was sent before is marked, or will be found.
     """
-    done = Delivered(expired=courier.store.expire(courier.clock()) if only is None else 0)
+    done = Delivered(expired=_expire(courier) if only is None else 0)
     courier.fallbacks.begin(courier.clock())
     # What goes another way instead, and what the operator is told, may be for a channel that was done before.
     while _pass(courier, only, but, done) and not courier.stopping():
         pass
     return done
+
+
+def _expire(courier: Courier) -> int:
+    """Give up what is no longer true; how many. The rep's next digest tells of it."""
+    expired = courier.store.expire(courier.clock())
+    if expired:
+        words = "%d messages were no longer true before they could be sent; see `pql notifications --status expired`"
+        log.warning(words, expired, extra={"action": "messages_expired", "expired": expired})
+    return expired
 
 
 def _pass(courier: Courier, only: Collection[str] | None, but: Collection[str], done: Delivered) -> bool:

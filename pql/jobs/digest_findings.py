@@ -43,7 +43,8 @@ class Shared:
         live, ended: Episodes; `ended` since the earliest instant that any of the digests covers.
         rep_of: By lead id the email, in small letters, of who holds the live or ended episode, or was told of it, else
             of a moment of the lead.
-        unassigned: Decisions of nobody yet that concern the rep of their lead.
+        unassigned: Decisions that concern the rep of their lead: of nobody yet, or what a team's channel did not take.
+        undelivered: What was decided to be told to a rep and never arrived.
         check_ins: Lead, name and due date.
         leads: Every lead that any of this names.
     """
@@ -53,6 +54,7 @@ class Shared:
     ended: Sequence[Episode]
     rep_of: Mapping[str, str]
     unassigned: Sequence[StoredDecision]
+    undelivered: Sequence[StoredDecision]
     check_ins: Sequence[tuple[str, str, datetime]]
     leads: dict[str, LeadFacts]
 
@@ -61,7 +63,9 @@ def shared_of(desk: Desk, *, since: datetime, as_of: datetime) -> Shared:
     """Read once what all digests of a round need."""
     reads = desk.store.digests
     live, ended = reads.live_episodes(), reads.ended_between(since, as_of)
+    undelivered = reads.undelivered(since, as_of)
     unassigned = reads.kept_back([""], since, as_of, whys=OF_THE_LEADS_REP)
+    unassigned += [one for one in undelivered if "@" not in one.recipient]
     # No date of a rep lasts longer; each cuts out its own.
     check_ins = reads.check_ins(since, as_of + timedelta(hours=26))
     named = {episode.lead_id for episode in (*live, *ended)} | {one.lead_id for one in unassigned}
@@ -79,6 +83,7 @@ def shared_of(desk: Desk, *, since: datetime, as_of: datetime) -> Shared:
         ended=ended,
         rep_of={**fallback, **owned, **having, **reads.told_of(named), **holders},
         unassigned=unassigned,
+        undelivered=undelivered,
         check_ins=check_ins,
         leads=leads,
     )
@@ -89,6 +94,7 @@ def findings_of(desk: Desk, shared: Shared, rep: Rep, day: date, since: datetime
     email = rep.email.lower()
     decided = desk.store.digests.kept_back({rep.email, email}, since, shared.as_of)
     mine = [one for one in shared.unassigned if shared.rep_of.get(one.lead_id) == email and one.last_at > since]
+    mine += [one for one in shared.undelivered if one.recipient.lower() == email and one.last_at > since]
     decisions = [one for one in (*decided, *mine) if one.why not in _SAID_ELSEWHERE]
     shared.leads.update(desk.store.digests.leads({one.lead_id for one in decisions} - {*shared.leads}))
     held = [one for one in shared.live if shared.rep_of.get(one.lead_id) == email and _known(shared, one.lead_id)]

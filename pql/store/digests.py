@@ -1,7 +1,7 @@
 """What digests, reminders and the weekly summary read: always of some leads, some reps or a stretch of time."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from pql.store.records import Episode, LeadFacts, SentMessage, StoredDecision
 from pql.store.tables import (
     check_ins,
     decisions,
+    deliveries,
     lead_states,
     leads,
     occurrences,
@@ -27,6 +28,7 @@ from pql.store.values import chunks, loads
 
 MOST = 2_000  # rows of a list that nobody reads to its end
 KEPT_BACK = ("held", "withheld")
+GIVEN_UP = ("failed", "expired")
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,37 @@ class DigestReads:
         with self.database.reads() as connection:
             return [decision_of(row) for row in connection.execute(newest)]
 
+    def undelivered(self, since: datetime, at: datetime) -> list[StoredDecision]:
+        """What was decided to be sent and never arrived, by any channel, where the last of them gave up in (since, at].
+
+        As decisions that were withheld then, why `UNDELIVERED`; one a step and recipient, at most `MOST`.
+        """
+        same = (outbox.c[name] == decisions.c[name] for name in ("step_key", "recipient"))
+        other = outbox.alias("other")
+        alive = sa.exists().where(
+            other.c.step_key == decisions.c.step_key,
+            other.c.recipient == decisions.c.recipient,
+            other.c.status.not_in(GIVEN_UP),
+        )
+        joined = decisions.join(outbox, sa.and_(*same)).join(
+            deliveries, sa.and_(deliveries.c.delivery_id == outbox.c.delivery_id, deliveries.c.outcome.in_(GIVEN_UP))
+        )
+        last, expired = sa.func.max(deliveries.c.at), sa.func.max(sa.case((outbox.c.status == "expired", 1), else_=0))
+        query = (
+            sa.select(decisions.c.seq, last.label("ended_at"), expired.label("expired"))
+            .select_from(joined)
+            .where(decisions.c.outcome == "sent", decisions.c.lead_id != "", outbox.c.status.in_(GIVEN_UP), ~alive)
+            .group_by(decisions.c.seq)
+            .having(last > to_micros(since), last <= to_micros(at))
+            .order_by(last.desc(), decisions.c.seq)
+            .limit(MOST)
+        )
+        ended = query.subquery()
+        whole = sa.select(decisions, ended.c.ended_at, ended.c.expired).join(ended, ended.c.seq == decisions.c.seq)
+        with self.database.reads() as connection:
+            rows = connection.execute(whole.order_by(ended.c.ended_at.desc(), decisions.c.seq)).all()
+        return [*{(row.step_key, row.recipient): _undelivered(row) for row in reversed(rows)}.values()]
+
     def occurred(self, lead_ids: Collection[str], since: datetime) -> dict[tuple[str, str, str], tuple[str, str]]:
         """Feature and detail of the occurrences of leads since an instant, by moment, lead and key."""
         table = occurrences.c
@@ -211,6 +244,12 @@ class DigestReads:
                 below = sa.select(lead_states.c.lead_id).where(lead_states.c.below_since.is_not(None))
                 found |= set(connection.scalars(below.where(lead_states.c.lead_id.in_(chunk))))
         return found
+
+
+def _undelivered(row: Any) -> StoredDecision:
+    words = "it could not be delivered" + (" while it was true" if row.expired else "")
+    ended_at = from_micros(row.ended_at)
+    return replace(decision_of(row), outcome="withheld", why="UNDELIVERED", words=words, last_at=ended_at, due_at=None)
 
 
 def _message(row: Any) -> SentMessage:

@@ -320,12 +320,23 @@ def release(connection: sa.Connection, leased: Sequence[Leased], due: datetime |
 
 
 def expire(connection: sa.Connection, now: datetime) -> int:
-    """Give up what is no longer valid and not being sent."""
+    """Give up what is no longer valid and not being sent, and note why nothing was sent till then."""
     at = to_micros(now)
     over = sa.update(outbox).where(outbox.c.status == "waiting", outbox.c.valid_until <= at, _free(at))
     lost = sa.or_(outbox.c.ambiguous, outbox.c.lease_token.is_not(None))
-    values = {"status": "expired", "ambiguous": lost, "lease_token": None, "leased_until": None}
-    return connection.execute(over.values(values)).rowcount
+    why = sa.case(
+        (outbox.c.lease_token.is_not(None), "no longer true; its last worker did not tell what became of it"),
+        (outbox.c.last_error != "", sa.literal("no longer true; the last try said: ") + outbox.c.last_error),
+        else_="no longer true before it could be tried",
+    )
+    values = {"status": "expired", "ambiguous": lost, "lease_token": None, "leased_until": None, "last_error": why}
+    ended = connection.execute(over.values(values).returning(outbox.c.delivery_id, outbox.c.last_error)).all()
+    if ended:
+        rows = [
+            {"delivery_id": row.delivery_id, "at": at, "outcome": "expired", "error": row.last_error} for row in ended
+        ]
+        connection.execute(sa.insert(deliveries), rows)
+    return len(ended)
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:

@@ -583,7 +583,10 @@ class StoredDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to deliver. Outcomes: sent, retry, failed, unknown (its worker never told), refused (told too late)."""
+    """One try to deliver, or its end.
+
+    Outcomes: sent, retry, failed, unknown (its worker never told), refused (told too late), expired (no longer true).
+    """
 
     delivery_id: str
     at: datetime

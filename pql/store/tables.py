@@ -316,7 +316,7 @@ deliveries = sa.Table(
     _counter("seq"),
     _of("delivery_id", "outbox.delivery_id"),
     _instant("at"),
-    _text("outcome"),  # sent, retry, failed, unknown, refused
+    _text("outcome"),  # sent, retry, failed, unknown, refused, expired
     _text("error"),
     sa.Column("seconds", sa.Float(53)),
     sa.Index("ix_deliveries_delivery_id", "delivery_id"),

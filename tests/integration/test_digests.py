@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pql.config.settings import DeliverySettings, Project, StateSettings
 from pql.domain.calendar import to_micros
 from pql.domain.digests import digest_key, due_day
+from pql.domain.durations import Duration
 from pql.domain.messages import Alert, Rendered, Subject
 from pql.domain.rules import Rep, Weekly
 from pql.domain.working_time import EVERY_DAY, WorkingTime
@@ -28,7 +29,7 @@ from pql.store import Store, migrate, open_store
 from pql.store.records import CheckInRecord, EpisodeClosed, OccurrenceRecord, RunResults, StoredDecision
 from pql.store.tables import absences
 from tests.desks import OFFICE, PlainChannel, at, desk_of, rep, starter_project
-from tests.integration.store.samples import commit, decision, evaluation, opened
+from tests.integration.store.samples import commit, decision, evaluation, message, opened
 
 MIA, YUKI, LUIS = "mia@plotline.test", "yuki@plotline.test", "luis@plotline.test"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -454,6 +455,42 @@ def test_what_was_held_and_then_told_is_not_kept_back(project: Project, store: S
     )
     commit(store, MONDAY + HOUR, decisions=[decision("m", at=MONDAY + HOUR, subject=Subject.MOMENT)])
     assert run(desk_of(project, store, [MIAS]), MORNING) == Digested(nothing_to_say=(MIA,))
+
+
+def test_what_no_channel_delivered_is_told_once_and_what_arrived_another_way_is_not(
+    project: Project, store: Store
+) -> None:
+    found = {name: {"name": name.title()} for name in ("late", "dead", "fine", "team")}
+    steps = {name: f"moment:paywall:{name}" for name in found}
+    ways = [("late", MIA, "slack"), ("dead", MIA, "slack"), ("dead", MIA, "email"), ("fine", MIA, "slack")]
+    ways += [("fine", MIA, "email"), ("team", "#pql", "slack")]
+    sent = [(steps[name], to, channel, name) for name, to, channel in ways]
+    decided = {"subject": Subject.MOMENT, "topic": "paywall", "at": MONDAY}
+    commit(
+        store,
+        MONDAY,
+        evaluation=evaluation({**found, "team": {"name": "Team", "owner_email": MIA}}, MONDAY),
+        decisions=[decision(key, name, recipient=to, channel=by, **decided) for key, to, by, name in sent],
+        outbox=[
+            message(key, name, channel=by, recipient=to, at=MONDAY, valid_until=MONDAY + HOUR)
+            for key, to, by, name in sent
+        ],
+    )
+    taken = {(one.lead_id, one.outgoing.channel): one for one in store.lease(MONDAY, 9, Duration(60))}
+    for way in (("dead", "slack"), ("fine", "slack")):
+        store.mark_failed(taken[way], MONDAY, "no such channel")
+    store.mark_sent(taken["fine", "email"], MONDAY, "ref")
+    store.release([taken[way] for way in (("late", "slack"), ("dead", "email"), ("team", "slack"))])
+    assert store.expire(MONDAY + HOUR) == 3
+    desk = desk_of(project, store, [MIAS], channels=["email"])
+    run(desk, MORNING)
+    assert texts(store)[0].splitlines()[2:] == [
+        "Dead : paywall: it could not be delivered while it was true",
+        "Late : paywall: it could not be delivered while it was true",
+        "Team : paywall: it could not be delivered while it was true",
+    ]
+    deliver(Courier(store=store, channels=desk.channels, clock=lambda: MORNING, wait=lambda _seconds: None))
+    assert run(desk, MORNING + DAY) == Digested(nothing_to_say=(MIA,))
 
 
 def test_a_preview_shows_and_keeps_nothing(project: Project, store: Store) -> None:

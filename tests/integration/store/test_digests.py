@@ -89,6 +89,22 @@ def test_a_past_grade_is_the_newest_that_is_not_after_the_instant(store: Store) 
     assert at == [{}, {"a": ("B3", 40.0)}, {"a": ("A1", 80.0)}, {"a": ("A1", 80.0)}]
 
 
+def test_what_was_never_delivered_is_told_from_the_instant_at_which_its_last_way_failed(store: Store) -> None:
+    decided = [decision("m", channel=channel) for channel in ("slack", "email")]
+    commit(
+        store, decisions=decided, outbox=[message("m", channel=one.channel, valid_until=T0 + HOUR) for one in decided]
+    )
+    slack, email = store.lease(T0, 1, LEASE, channels={"slack"}) + store.lease(T0, 1, LEASE, channels={"email"})
+    store.mark_failed(slack, T0, "no such channel")
+    store.release([email])
+    assert store.digests.undelivered(T0 - HOUR, T0 + HOUR) == []  # the email may arrive yet
+    store.expire(T0 + HOUR)
+    (found,) = store.digests.undelivered(T0, T0 + HOUR)
+    assert (found.step_key, found.why, found.last_at) == ("m", "UNDELIVERED", T0 + HOUR)
+    assert found.words == "it could not be delivered while it was true"
+    assert store.digests.undelivered(T0 + HOUR, T0 + 2 * HOUR) == []
+
+
 def test_what_was_kept_back_is_what_was_never_told_after_all(store: Store) -> None:
     commit(
         store,

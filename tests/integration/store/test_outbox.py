@@ -58,6 +58,20 @@ def test_a_message_is_not_sent_once_it_is_no_longer_valid(store: Store) -> None:
     assert store.outbox_counts() == {"waiting": 1, "sent": 0, "failed": 0, "expired": 1, "ambiguous": 0}
 
 
+def test_a_message_that_expires_keeps_the_reason_and_counts_once(store: Store) -> None:
+    commit(store, outbox=[message(step, step, valid_until=T0 + HOUR) for step in ("untried", "tried", "left")])
+    by_step = {one.step_key: one for one in store.lease(T0, 3, LEASE)}
+    store.release([by_step["untried"]])
+    store.mark_retry(by_step["tried"], T0, T0 + 2 * HOUR, "Slack: fatal_error", ambiguous=False)
+    assert (store.expire(T0 + HOUR), store.expire(T0 + HOUR)) == (3, 0)
+    assert {row.step_key: row.last_error for row in store.notifications(status="expired")} == {
+        "untried": "no longer true before it could be tried",
+        "tried": "no longer true; the last try said: Slack: fatal_error",
+        "left": "no longer true; its last worker did not tell what became of it",
+    }
+    assert store.figures(T0 + HOUR).attempts["slack", "expired"] == 3
+
+
 def test_a_message_that_is_being_sent_does_not_expire(store: Store) -> None:
     commit(store, outbox=[message("m", valid_until=T0 + MINUTE / 2)])
     leased = store.lease(T0, 1, LEASE)[0]
