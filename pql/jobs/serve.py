@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC
 from threading import Lock
 from zoneinfo import ZoneInfo
 
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -32,15 +33,22 @@ def trigger_of(schedule: str, zone: ZoneInfo) -> BaseTrigger:
         return CronTrigger.from_crontab(schedule, timezone=zone)
 
 
-def new_scheduler(at_once: int) -> BackgroundScheduler:
-    """A scheduler that runs so many jobs at once.
+class _Pool(BasePoolExecutor):  # type: ignore[misc]  # the library has no types
+    """Runs jobs in a pool that is ours to wait for."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        super().__init__(pool)
+
+
+def new_scheduler(pool: ThreadPoolExecutor) -> BackgroundScheduler:
+    """A scheduler that runs jobs in a pool.
 
     It thinks in UTC: it compares instants, and within the hour that a zone has twice those of the zone do not compare.
     In the project's zone all jobs stood still in that hour, or a cron expression was looked for without an end.
     """
     return BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(at_once)},
+        executors={"default": _Pool(pool)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
 
@@ -103,7 +111,8 @@ def serve(
         leadership: Of several processes one leads; None: this is the only one.
         everywhere: The jobs that run in each process, and not only in the one that leads.
     """
-    scheduler = new_scheduler(max(len(jobs), 1))
+    pool = ThreadPoolExecutor(max(len(jobs), 1), thread_name_prefix="pql-job")
+    scheduler = new_scheduler(pool)
     turns: dict[str, Callable[[], None]] = {}
 
     def now(names: Collection[str], why: str) -> None:
@@ -126,5 +135,7 @@ def serve(
             until_stopped()
         finally:
             log.info("Stopping: what is being done is finished first", extra={"action": "stopping"})
-            scheduler.shutdown(wait=True)
+            # Not while the scheduler waits: it would keep the lock that a job needs to wake another.
+            scheduler.shutdown(wait=False)
+            pool.shutdown(wait=True)
             log.info("Stopped", extra={"action": "stopped"})

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -55,9 +56,32 @@ def test_a_job_that_fails_after_it_wrote_something_wakes_delivery_too(caplog: py
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["The job 'watch' failed"]
 
 
+def test_what_is_under_way_when_the_program_should_stop_is_finished_and_then_it_stops() -> None:
+    begun, stopping, done = threading.Event(), threading.Event(), threading.Event()
+
+    def watch() -> None:
+        begun.set()
+        assert stopping.wait(5)
+        time.sleep(0.2)  # by then the scheduler is being shut down
+        done.set()
+
+    def wait() -> None:
+        assert begun.wait(5)
+        time.sleep(0.2)  # the scheduler is done with the start
+        stopping.set()
+
+    jobs: dict[str, tuple[str, Callable[[], object]]] = {"watch": ("1 hour", watch), "deliver": ("1 hour", list)}
+    serving = threading.Thread(
+        target=lambda: serve(jobs, ZoneInfo("UTC"), until_stopped=wait, everywhere={"deliver"}), daemon=True
+    )
+    serving.start()
+    serving.join(10)
+    assert (serving.is_alive(), done.is_set()) == (False, True)
+
+
 def run_at(schedule: str, since: datetime, hours: float) -> list[str]:
     """When a scheduler of ours runs a job in Berlin, if it looks each minute: as it compares, and no more often."""
-    trigger, scheduler = trigger_of(schedule, ZoneInfo("Europe/Berlin")), new_scheduler(1)
+    trigger, scheduler = trigger_of(schedule, ZoneInfo("Europe/Berlin")), new_scheduler(ThreadPoolExecutor(1))
     if hasattr(trigger, "start_date"):
         trigger.start_date = since if "minutes" in schedule else None
     due, found = trigger.get_next_fire_time(None, since.astimezone(scheduler.timezone)), []
