@@ -7,6 +7,7 @@ the zone's rules from `zoneinfo`; no database is asked for a time zone.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -111,6 +112,9 @@ class Calendar:
 
         With them, (micros + offset) // DAY_MICROS is the day number of any instant in the range.
         """
+        return list(_offsets(self, start, end))
+
+    def _steps(self, start: datetime, end: datetime) -> Sequence[OffsetStep]:
         steps: list[OffsetStep] = []
         at, offset = start, self._offset(start)
         while at < end:
@@ -133,3 +137,9 @@ class Calendar:
             middle = low + (high - low) // 2
             low, high = (middle, high) if self._offset(middle) == before else (low, middle)
         return high
+
+
+@lru_cache(maxsize=256)
+def _offsets(calendar: Calendar, start: datetime, end: datetime) -> Sequence[OffsetStep]:
+    # Asked for again and again with the same decades, each day of which is looked at.
+    return tuple(calendar._steps(start, end))  # noqa: SLF001 - of the class above

@@ -3,6 +3,7 @@
 A step's name says whether it runs before (`pre`) or after (`post`) the new program: `0001_pre_create_tables.py`.
 """
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -69,16 +70,21 @@ def _upgrade(connection: sa.Connection) -> tuple[str, ...]:
     return steps
 
 
+@cache
+def _scripts() -> ScriptDirectory:
+    """The steps; to read them takes longer than to open a database."""
+    return ScriptDirectory(str(_SCRIPTS))
+
+
 def pending(connection: sa.Connection) -> tuple[str, ...]:
     """The names of the steps that the database lacks, in order.
 
     Raises:
         MigrationPending: The database has steps that this program does not know.
     """
-    scripts = ScriptDirectory(str(_SCRIPTS))
     current = MigrationContext.configure(connection).get_current_heads()
     try:
-        steps = list(scripts.iterate_revisions("heads", current or "base"))
+        steps = list(_scripts().iterate_revisions("heads", current or "base"))
     except RevisionError:
         raise MigrationPending(
             f"the state database is at step {', '.join(current)}, which this program does not know: "

@@ -16,7 +16,7 @@ from tests.faults.troubles import Disk, LongFiles, NoPages
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue("postgres_url")) if request.param == "postgresql" else "sqlite:///state.db"
+    return str(request.getfixturevalue("postgres_state")) if request.param == "postgresql" else "sqlite:///state.db"
 
 
 @pytest.fixture

@@ -67,11 +67,11 @@ def leader(store: Store) -> str:
     return lease.holder if lease else ""
 
 
-def test_a_leader_that_is_killed_is_replaced_and_the_jobs_go_on_in_one_process_alone(postgres_url: str) -> None:
-    settings = StateSettings(url=postgres_url)
+def test_a_leader_that_is_killed_is_replaced_and_the_jobs_go_on_in_one_process_alone(postgres_state: str) -> None:
+    settings = StateSettings(url=postgres_state)
     migrate(settings, Path())
     store = open_store(settings, Path())
-    processes = {name: replica(postgres_url, name) for name in ("one", "two")}
+    processes = {name: replica(postgres_state, name) for name in ("one", "two")}
     try:
         waited(lambda: sum(ran(store, name) for name in processes) > 0)
         first = leader(store)
@@ -82,7 +82,7 @@ def test_a_leader_that_is_killed_is_replaced_and_the_jobs_go_on_in_one_process_a
         assert waited(lambda: leader(store) == other) < 2 + 0.3 + 2  # the lease, a beat, and a busy machine
         waited(lambda: ran(store, other) > 0)
         # A process that is asked to stop hands the lead on at once.
-        processes[first] = replica(postgres_url, first)
+        processes[first] = replica(postgres_state, first)
         processes[other].communicate(b"")
         assert processes[other].returncode == 0
         waited(lambda: leader(store) in {first, ""})

@@ -34,7 +34,7 @@ def busy(company: Company, *leads: str) -> list[Row]:
 @pytest.fixture
 def company(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Company]:
     served = getattr(request, "param", "sqlite") == "postgresql"
-    state = request.getfixturevalue("postgres_url") if served else "sqlite:///state.db"
+    state = request.getfixturevalue("postgres_state") if served else "sqlite:///state.db"
     made = Company(tmp_path, expect={}, state=state)
     made.project = replace(made.project, definitions=BUSY)
     made.run()

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,24 @@ from pql.store import Store, migrate, open_store
 from pql.store.engine import connect
 from pql.store.migrate import _SCRIPTS, _make_folder, create
 from pql.store.tables import metadata
+from tests.integration.store.conftest import DATABASES
+
+
+@pytest.fixture(params=DATABASES)
+def settings(request: pytest.FixtureRequest) -> StateSettings:
+    """A state database without any table."""
+    if request.param == "postgresql":
+        return StateSettings(url=request.getfixturevalue("postgres_url"))
+    return StateSettings(url="sqlite:///var/state.db")
+
+
+@pytest.fixture
+def store(settings: StateSettings, tmp_path: Path) -> Iterator[Store]:
+    """A store that was migrated from nothing."""
+    migrate(settings, tmp_path)
+    opened = open_store(settings, tmp_path)
+    yield opened
+    opened.close()
 
 
 def test_there_is_one_newest_step() -> None:

@@ -9,28 +9,17 @@ import pytest
 
 from pql.config.settings import StateSettings
 from pql.domain.moments import Moment
-from pql.store import migrate
 from tests.integration.watch.company import Company
 
 Making = Callable[..., Company]
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state database with all tables: to make them takes longer than a look."""
-    folder = tmp_path_factory.mktemp("migrated")
-    migrate(StateSettings(url="sqlite:///state.db"), folder)
-    return folder / "state.db"
-
-
 def company_on(engine: str, folder: Path, request: pytest.FixtureRequest) -> Making:
     urls = {"duckdb": "duckdb:///usage.duckdb", "sqlite": "sqlite:///usage.db"}
-    url = request.getfixturevalue("postgres_url") if engine == "postgresql" else urls[engine]
+    url = request.getfixturevalue("postgres_state") if engine == "postgresql" else urls[engine]
     state = url if engine == "postgresql" else "sqlite:///state.db"
-    if engine == "postgresql":
-        migrate(StateSettings(url=state), folder)
-    else:
-        shutil.copy(request.getfixturevalue("migrated"), folder / "state.db")
+    if engine != "postgresql":
+        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "state.db")
 
     def make(*moments: Moment, **rest: Any) -> Company:
         return Company(url, folder, StateSettings(url=state), moments, **rest)
