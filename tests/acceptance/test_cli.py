@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,19 +15,8 @@ import duckdb
 import pytest
 
 from pql.demo import UNTIL
+from tests.acceptance.commands import pql
 from tests.worlds import make_world
-
-
-def pql(*arguments: str, cwd: Path, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pql", *arguments],
-        cwd=cwd,
-        env={**os.environ, **(environ or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def instant(days_ago: int) -> str:
