@@ -231,6 +231,7 @@ def courier_of(
 
 def work(order: Order) -> None:
     """The whole life of a process."""
+    logging.raiseExceptions = False  # the log lies on the disk that is full
     logging.basicConfig(filename=Path(order.folder) / "log.txt", level=logging.ERROR)
     store = open_store(StateSettings(url=order.url), Path(order.folder))
     points, stop = Points(order.kill_at), threading.Event()

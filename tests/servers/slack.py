@@ -1,6 +1,7 @@
 """A Slack for tests: a real HTTP server that keeps and checks what it gets, and fails on demand."""
 
 import json
+import sys
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -90,8 +91,7 @@ class SlackServer:
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._clock = 0
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
-        self._http.daemon_threads = True
+        self._http = _Quiet(("127.0.0.1", 0), _handler_for(self))
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
@@ -229,6 +229,14 @@ class SlackServer:
         self.kept_at[ts] = utc_now().timestamp()
         conversation.messages.append({**arguments, "ts": ts, "channel": conversation.id})
         return {"channel": conversation.id, "ts": ts, "message": {"text": arguments["text"]}}
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # clients that are killed break off
+            super().handle_error(request, client_address)
 
 
 def _handler_for(server: SlackServer) -> type[BaseHTTPRequestHandler]:
