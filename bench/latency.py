@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ from pql.domain.calendar import from_micros
 from pql.errors import StateError
 from pql.jobs.watch import MARK
 from pql.store import Store, migrate, open_store
-from pql.store.tables import occurrences, outbox, runs
+from pql.store.tables import decisions, occurrences, outbox, runs
 from tests.servers.slack import TOKEN, SlackServer, slack_server
 
 REPS, MOMENT, EVENT = 24, "paywall_hit", "paywall_viewed"
@@ -76,6 +76,7 @@ FITTING = """
 class Told:
     """One message that was told at once: the instants on its way, and Slack's acceptance."""
 
+    account_id: str
     landed: datetime
     tick: datetime
     committed: datetime
@@ -123,9 +124,11 @@ def minutes(
                 until(lambda: len(told(store, slack, landed)) >= len(landed), PATIENCE, "not all was told")
         found = told(store, slack, landed)
         looks = _seconds_of(store)
+        others = _reasons(store, landed.keys() - {one.account_id for one in found})
     return {
         "seconds": 0.0,
         "landed": len(landed),
+        "others": others,
         "tick": [(one.accepted - one.tick).total_seconds() for one in found],
         "landing": [(one.accepted - one.landed).total_seconds() for one in found],
         "commit": [(one.committed - one.tick).total_seconds() for one in found],
@@ -235,6 +238,7 @@ def told(store: Store, slack: SlackServer, landed: dict[str, datetime]) -> list[
         rows = connection.execute(asked).all()
     return [
         Told(
+            account_id=row.lead_id,
             landed=landed[row.lead_id],
             tick=from_micros(row.as_of).replace(second=0, microsecond=0),
             committed=from_micros(row.finished_at),
@@ -243,6 +247,15 @@ def told(store: Store, slack: SlackServer, landed: dict[str, datetime]) -> list[
         for row in rows
         if row.lead_id in landed and row.delivery_id in accepted
     ]
+
+
+def _reasons(store: Store, account_ids: Collection[str]) -> dict[str, int]:
+    """What was decided of the paywalls of these accounts, by reason."""
+    asked = sa.select(decisions.c.why, sa.func.count()).where(
+        decisions.c.topic == MOMENT, decisions.c.lead_id.in_(sorted(account_ids))
+    )
+    with store._database.reads() as connection:  # noqa: SLF001 - what it keeps is what is measured
+        return {row[0]: row[1] for row in connection.execute(asked.group_by(decisions.c.why))}
 
 
 def _delivery(message: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ def tell(place: Place, found: dict[str, Any]) -> None:
     )
     told = f"{len(found['tick'])} of {found['landed']} that landed, at {found['ticks']} ticks, to {REPS} reps"
     report.figure("latency", place.name, "moments told at once", told)
+    report.figure("latency", place.name, "decided of the others", json.dumps(found["others"]))
     names = {
         "tick": "from the tick to Slack's acceptance",
         "landing": "from landing to Slack's acceptance",

@@ -465,7 +465,7 @@ def test_what_no_channel_delivered_is_told_once_and_what_arrived_another_way_is_
     ways = [("late", MIA, "slack"), ("dead", MIA, "slack"), ("dead", MIA, "email"), ("fine", MIA, "slack")]
     ways += [("fine", MIA, "email"), ("team", "#pql", "slack")]
     sent = [(steps[name], to, channel, name) for name, to, channel in ways]
-    decided = {"subject": Subject.MOMENT, "topic": "paywall", "at": MONDAY}
+    decided: dict[str, Any] = {"subject": Subject.MOMENT, "topic": "paywall", "at": MONDAY}
     commit(
         store,
         MONDAY,
