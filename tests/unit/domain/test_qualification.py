@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -259,6 +260,7 @@ def test_nothing_opens_inside_a_cooldown(course: list[tuple[int, tuple[str, floa
 COURSES = list(product([HIGH, MIDDLE, LOW], repeat=5))
 
 
+@cache
 def _told(pace: int) -> dict[str, list[tuple[str, int]]]:
     """For each course what opens and closes, and in which hour, when it is looked at every `pace` hours."""
     state = no_state()
