@@ -161,6 +161,72 @@ def scene(folder: Path, url: str) -> Iterator[Scene]:
         yield Scene(folder=folder, url=url, store=store, servers=servers, ca_file=ca_file, nursery=nursery)
 
 
+class Arsonist:
+    """Starts the processes of a fire, and lets things go wrong with them, as a seed says."""
+
+    def __init__(self, at: Scene, fire: Fire, trouble: Callable[[], None], disks: Sequence[Disk]) -> None:
+        self.outcome = Outcome()
+        self._at, self._fire, self._trouble, self._disks = at, fire, trouble, disks
+        self._chance = random.Random(fire.seed)
+        self._seeds = iter(range(fire.seed * 1000, fire.seed * 1000 + 100_000))
+        self._ahead = (fire.begins - utc_now()).total_seconds() if fire.begins else 0.0
+        at.set_clock(self._ahead)
+        at.servers.slack.time = lambda: utc_now().timestamp() + self._ahead
+        self.children = [self._started(number) for number in range(fire.processes)]
+
+    def _started(self, number: int) -> int:
+        order = self._at.order(f"replica{number}", self._fire, trouble=self._fire.trouble, seed=next(self._seeds))
+        return self._at.nursery.start(order)
+
+    def wait(self) -> None:
+        time.sleep(self._chance.uniform(0.2, 1.8) * self._fire.every)
+
+    def strike(self) -> None:
+        """Let something go wrong. A kill and a full disk come first, so that a short fire has them."""
+        faults = self.outcome.faults
+        if not faults["killed"]:
+            self._kill()
+        elif self._disks and not faults.keys() & {disk.name for disk in self._disks}:
+            self._fill()
+        else:
+            filling = [self._fill, self._fill] if self._disks else []
+            self._chance.choice([self._kill, self._kill, self._step, self._restart, *filling])()
+
+    def _kill(self) -> None:
+        number = self._chance.randrange(len(self.children))
+        os.kill(self.children[number], signal.SIGKILL)
+        self._at.nursery.ended(self.children[number])
+        self.children[number] = self._started(number)
+        self.outcome.faults["killed"] += 1
+
+    def _step(self) -> None:
+        self._at.set_clock(self._ahead + self._chance.choice(self._fire.steps))
+        self.outcome.faults["clock set"] += 1
+
+    def _restart(self) -> None:
+        with suppress(sa.exc.SQLAlchemyError):
+            self._trouble()
+        self.outcome.faults["database restarted"] += 1
+
+    def _fill(self) -> None:
+        disk = self._chance.choice(self._disks)
+        disk.fill(self.children, self._chance)
+        try:
+            time.sleep(self._chance.uniform(0.1, 1.5))
+            if self._chance.random() < 0.3:
+                self._kill()
+        finally:
+            disk.free(self.children)
+        self.outcome.faults[disk.name] += 1
+
+    def stop(self) -> None:
+        """End the processes as an operator does."""
+        for child in self.children:
+            os.kill(child, signal.SIGTERM)
+        for child in self.children:
+            self._at.nursery.ended(child)
+
+
 def burn(at: Scene, fire: Fire, *, trouble: Callable[[], None] = lambda: None, disks: Sequence[Disk] = ()) -> Outcome:
     """Let the processes work until all is delivered, while things go wrong.
 
@@ -170,63 +236,18 @@ def burn(at: Scene, fire: Fire, *, trouble: Callable[[], None] = lambda: None, d
         trouble: Restarts the database.
         disks: What is full now and then.
     """
-    outcome, chance, begun = Outcome(), random.Random(fire.seed), time.monotonic()
-    ahead = (fire.begins - utc_now()).total_seconds() if fire.begins else 0.0
-    at.servers.slack.time = lambda: utc_now().timestamp() + ahead
-    at.set_clock(ahead)
-    kindle(at.servers, fire.seed, fire.share, outcome.faults)
-    seeds = iter(range(fire.seed * 1000, fire.seed * 1000 + 100_000))
-
-    def started(number: int) -> int:
-        seed = next(seeds)
-        return at.nursery.start(at.order(f"replica{number}", fire, trouble=fire.trouble, seed=seed))
-
-    def killed() -> None:
-        number = chance.randrange(len(children))
-        os.kill(children[number], signal.SIGKILL)
-        at.nursery.ended(children[number])
-        children[number] = started(number)
-        outcome.faults["killed"] += 1
-
-    def stepped() -> None:
-        at.set_clock(ahead + chance.choice(fire.steps))
-        outcome.faults["clock set"] += 1
-
-    def restarted() -> None:
-        with suppress(sa.exc.SQLAlchemyError):
-            trouble()
-        outcome.faults["database restarted"] += 1
-
-    def filled() -> None:
-        disk = chance.choice(disks)
-        disk.fill(children, chance)
-        try:
-            time.sleep(chance.uniform(0.1, 1.5))
-            if chance.random() < 0.3:
-                killed()
-        finally:
-            disk.free(children)
-        outcome.faults[disk.name] += 1
-
-    events = [killed, killed, stepped, restarted, *([filled, filled] if disks else [])]
-    children = [started(number) for number in range(fire.processes)]
+    begun, arsonist = time.monotonic(), Arsonist(at, fire, trouble, disks)
+    kindle(at.servers, fire.seed, fire.share, arsonist.outcome.faults)
     try:
         while not over(at.store, fire) and time.monotonic() - begun < fire.patience:
-            time.sleep(chance.uniform(0.2, 1.8) * fire.every)
-            if over(at.store, fire):
-                break
-            # A kill and a full disk come first, so that a short fire has them.
-            first = killed if not outcome.faults["killed"] else filled
-            done = outcome.faults.keys() & {disk.name for disk in disks} or not disks
-            (chance.choice(events) if outcome.faults["killed"] and done else first)()
+            arsonist.wait()
+            if not over(at.store, fire):
+                arsonist.strike()
     finally:
-        for child in children:
-            os.kill(child, signal.SIGTERM)
-        for child in children:
-            at.nursery.ended(child)
+        arsonist.stop()
         put_out(at.servers)
-    outcome.seconds = time.monotonic() - begun
-    return at.count(fire.notifications, outcome)
+    arsonist.outcome.seconds = time.monotonic() - begun
+    return at.count(fire.notifications, arsonist.outcome)
 
 
 def over(store: Store, fire: Fire) -> bool:
