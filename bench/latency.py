@@ -35,7 +35,7 @@ from pql.config.settings import StateSettings
 from pql.config.starter import copy_starter
 from pql.domain.calendar import from_micros
 from pql.errors import StateError
-from pql.jobs.watch import MARK
+from pql.jobs.looking import MARK
 from pql.store import Store, migrate, open_store
 from pql.store.tables import decisions, occurrences, outbox, runs
 from tests.servers.slack import TOKEN, SlackServer, slack_server
