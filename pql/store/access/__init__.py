@@ -1,0 +1,1 @@
+"""The methods of the store, by what they are about; each is one transaction."""

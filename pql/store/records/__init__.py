@@ -1,0 +1,90 @@
+"""What goes into the store and what comes out, as values.
+
+Instants are aware datetimes in records, and microseconds since 1970 in UTC (float64, NaN unknown) in frames.
+Emails of reps are compared without case.
+"""
+
+from pql.store.records.decisions import (
+    STANDS_FOR,
+    DecisionOutcome,
+    DecisionRecord,
+    HeldRecord,
+    HeldStatus,
+    OccurrenceRecord,
+    StoredDecision,
+    ThreadRoot,
+    TimerRecord,
+)
+from pql.store.records.episodes import (
+    LIVE,
+    CheckInRecord,
+    ConversionRecord,
+    Episode,
+    EpisodeClosed,
+    EpisodeOpened,
+    EpisodeStatus,
+    Outcome,
+    OutcomeKind,
+    OutcomeResult,
+    episode_id,
+)
+from pql.store.records.leads import Erased, Found, LeadFacts, LeadRecord, ScoreRecord, StoredVerdict
+from pql.store.records.outbox import (
+    Attempt,
+    Leased,
+    Notice,
+    Notification,
+    OutboxRecord,
+    OutboxStatus,
+    Paused,
+    Sent,
+    SentMessage,
+    delivery_id,
+)
+from pql.store.records.runs import Committed, Fence, Lease, Run, RunRecord, RunResults, SourceCheck
+
+__all__ = [
+    "LIVE",
+    "STANDS_FOR",
+    "Attempt",
+    "CheckInRecord",
+    "Committed",
+    "ConversionRecord",
+    "DecisionOutcome",
+    "DecisionRecord",
+    "Episode",
+    "EpisodeClosed",
+    "EpisodeOpened",
+    "EpisodeStatus",
+    "Erased",
+    "Fence",
+    "Found",
+    "HeldRecord",
+    "HeldStatus",
+    "LeadFacts",
+    "LeadRecord",
+    "Lease",
+    "Leased",
+    "Notice",
+    "Notification",
+    "OccurrenceRecord",
+    "OutboxRecord",
+    "OutboxStatus",
+    "Outcome",
+    "OutcomeKind",
+    "OutcomeResult",
+    "Paused",
+    "Run",
+    "RunRecord",
+    "RunResults",
+    "ScoreRecord",
+    "Sent",
+    "SentMessage",
+    "SourceCheck",
+    "StoredDecision",
+    "StoredVerdict",
+    "ThreadRoot",
+    "TimerRecord",
+    "delivery_id",
+    "episode_id",
+]
