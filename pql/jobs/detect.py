@@ -29,7 +29,7 @@ from pql.jobs.rule_change import ByChange, by_change, change_since
 from pql.jobs.rule_change_alert import change_alert, fallback_route
 from pql.jobs.staff import Listed, listed_reps, remember_reps, with_reps
 from pql.jobs.tell import brief, outbox_records
-from pql.jobs.telling import Telling, messages_of, told_of
+from pql.jobs.telling import Messages, Telling, messages_of, told_of
 from pql.jobs.thought import Thought
 from pql.jobs.trace import trace
 from pql.jobs.waiting import not_waiting, waiting_cases
@@ -198,17 +198,7 @@ def think(
     held = store.held()
     over = over_by_now(store, warehouse, definitions, held, as_of=as_of, blind=guarded.blind)
     cases = _cases(definitions, evaluation, qualified, moments, held, over)
-    news = [case for case in cases if not ruled.has(case)]
-    telling = told_of(store, project, evaluation, news, baseline=baseline, waiting=held)
-    telling = replace(telling, told=[*telling.told, *ruled.told(cases)])
-    briefing = _briefed(tools, evaluation, telling, qualified, baseline=baseline)
-    telling = replace(telling, held=with_people(telling.held, briefing))
-    messages = messages_of(store, briefing, tools.channels, telling.sent, progress)
-    summed_up: Mapping[str, Sequence[OutboxRecord]] = {}
-    if baseline:
-        summed_up = _summary(tools, briefing, transitions.opened, cases, followed.known)
-    elif ruled.leads or ruled.keys:
-        summed_up = _changed(tools, briefing, ruled)
+    telling, briefing, messages = _told(tools, evaluation, qualified, cases, ruled, held, progress, baseline=baseline)
     return Thought(
         reading=reading,
         evaluation=evaluation,
@@ -217,13 +207,39 @@ def think(
         cases=cases,
         telling=telling,
         briefing=briefing,
-        messages=replace(messages, records={**messages.records, **summed_up}),
+        messages=messages,
         converted=qualified.converted,
         baseline=baseline,
         live=len(qualified.live) + len(transitions.opened),
         blind=blind,
         ruled=ruled,
     )
+
+
+def _told(
+    tools: Tools,
+    evaluation: Evaluation,
+    qualified: "_Qualified",
+    cases: Sequence[Case],
+    ruled: ByChange,
+    held: Sequence[HeldRecord],
+    progress: Progress,
+    *,
+    baseline: bool,
+) -> tuple[Telling, Briefing, Messages]:
+    """What is decided of the cases, what the messages are made of, and the messages."""
+    news = [case for case in cases if not ruled.has(case)]
+    telling = told_of(tools.store, tools.project, evaluation, news, baseline=baseline, waiting=held)
+    telling = replace(telling, told=[*telling.told, *ruled.told(cases)])
+    briefing = _briefed(tools, evaluation, telling, qualified, baseline=baseline)
+    telling = replace(telling, held=with_people(telling.held, briefing))
+    messages = messages_of(tools.store, briefing, tools.channels, telling.sent, progress)
+    summed_up: Mapping[str, Sequence[OutboxRecord]] = {}
+    if baseline:
+        summed_up = _summary(tools, briefing, qualified.transitions.opened, cases, qualified.followed.known)
+    elif ruled.leads or ruled.keys:
+        summed_up = _changed(tools, briefing, ruled)
+    return telling, briefing, replace(messages, records={**messages.records, **summed_up})
 
 
 @dataclass(frozen=True, kw_only=True)

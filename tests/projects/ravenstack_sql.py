@@ -197,13 +197,15 @@ OCCURRENCES = {
         WHERE s.end_date IS NULL GROUP BY a.id, a.seats
         HAVING max(TRY_CAST(s.seats AS INTEGER)) >= TRY_CAST(a.seats AS INTEGER)
     """,
-    # Three days before the end of a trial that goes on until then, and whose end still lies ahead.
+    # Three days before the end of a trial that goes on until then, and whose end still lies ahead, of who pays nothing.
     "trial_ending": f"""
         SELECT DISTINCT id, epoch_us(make_timestamptz(CAST(trial_end AS BIGINT)) - INTERVAL 3 DAY) AS us FROM (
             SELECT id, begun, ended, epoch_us(timezone('{EXPORT_ZONE}',
                 strptime(start_date, '%d-%m-%Y') + INTERVAL 30 DAY)) AS trial_end
             FROM subscriptions WHERE is_trial = 'TRUE'
-        ) WHERE trial_end >= as_of() AND ended >= trial_end
+        ) WHERE trial_end >= as_of() AND ended >= trial_end AND id NOT IN (
+            SELECT id FROM subscriptions WHERE is_trial <> 'TRUE' AND mrr > 0 AND begun < as_of() AND ended >= as_of()
+        )
     """,
 }
 
