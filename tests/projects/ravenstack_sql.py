@@ -197,14 +197,16 @@ OCCURRENCES = {
         WHERE s.end_date IS NULL GROUP BY a.id, a.seats
         HAVING max(TRY_CAST(s.seats AS INTEGER)) >= TRY_CAST(a.seats AS INTEGER)
     """,
-    # Three days before the end of a trial that goes on until then, and whose end still lies ahead, of who pays nothing.
+    # Three days before the end of a trial that goes on until then, and whose end still lies ahead, of who
+    # did not begin to pay since.
     "trial_ending": f"""
         SELECT DISTINCT id, epoch_us(make_timestamptz(CAST(trial_end AS BIGINT)) - INTERVAL 3 DAY) AS us FROM (
             SELECT id, begun, ended, epoch_us(timezone('{EXPORT_ZONE}',
                 strptime(start_date, '%d-%m-%Y') + INTERVAL 30 DAY)) AS trial_end
             FROM subscriptions WHERE is_trial = 'TRUE'
-        ) WHERE trial_end >= as_of() AND ended >= trial_end AND id NOT IN (
-            SELECT id FROM subscriptions WHERE is_trial <> 'TRUE' AND mrr > 0 AND begun < as_of() AND ended >= as_of()
+        ) AS trial WHERE trial_end >= as_of() AND ended >= trial_end AND NOT EXISTS (
+            SELECT 1 FROM subscriptions AS s WHERE s.id = trial.id AND is_trial <> 'TRUE' AND mrr > 0
+                AND s.begun < as_of() AND s.ended >= as_of() AND s.begun >= trial.begun
         )
     """,
 }

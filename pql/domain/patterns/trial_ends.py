@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
+import numpy as np
 import pandas as pd
 
 from pql.domain.calendar import from_micros
@@ -19,7 +20,8 @@ from pql.domain.timers import timer_frame
 class TrialEnds(Pattern):
     """The instant that lies `within` before the end of a trial, or its start where the trial is shorter.
 
-    A trial whose subscription ended before, or whose lead pays already, is over. A trial that is prolonged ends anew.
+    A trial whose subscription ended before, or since whose start the lead began to pay, is over. Who paid before tries
+    something further. A trial that is prolonged ends anew.
 
     Args:
         within: How long before the end.
@@ -59,7 +61,8 @@ class TrialEnds(Pattern):
 
     def _warned(self, rows: PatternRows) -> pd.DataFrame:
         known = rows.subscriptions.dropna(subset=["lead_id", "trial_ends_at"])
-        known = known[~known["lead_id"].isin(_paying(rows))]
+        paid = known["lead_id"].map(_paying_since(rows)).to_numpy(dtype=float)
+        known = known[~(paid >= known["started_at"].astype(float).fillna(-np.inf).to_numpy())]
         ends = known["trial_ends_at"].astype("int64")
         known = known[~(known["ended_at"].astype(float) < ends) & (ends >= rows.as_of)]
         ends = known["trial_ends_at"].astype("int64")
@@ -69,11 +72,12 @@ class TrialEnds(Pattern):
         return found.sort_values("at", kind="stable").drop_duplicates(["lead_id", "key"])
 
 
-def _paying(rows: PatternRows) -> "pd.Series[str]":
-    """The leads that pay, whether their trial has been ended in the books or not."""
+def _paying_since(rows: PatternRows) -> "pd.Series[float]":
+    """For each lead that pays the latest start of it, whether its trial has been ended in the books or not."""
     known = rows.subscriptions
     if "pays" not in known:
-        return pd.Series(dtype="str")
+        return pd.Series(dtype=float)
     ended = known["ended_at"].astype(float) < rows.as_of
     begun = ~(known["started_at"].astype(float) >= rows.as_of)
-    return known[known["pays"].astype(bool) & begun & ~ended]["lead_id"]
+    paid = known[known["pays"].astype(bool) & begun & ~ended]
+    return paid["started_at"].astype(float).fillna(-np.inf).groupby(paid["lead_id"]).max()

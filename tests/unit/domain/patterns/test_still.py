@@ -100,6 +100,9 @@ def trial(ends: float, *, ended: float | None = None, **more: object) -> dict[st
         pytest.param([trial(9000)], False, id="prolonged"),
         pytest.param([trial(5000), trial(0, trial_ends_at=None, pays=True)], False, id="paid for in a row of its own"),
         pytest.param([trial(5000, pays=True)], False, id="paid for in the same row"),
+        pytest.param(
+            [trial(5000), trial(0, trial_ends_at=None, pays=True, started_at=-1.0)], True, id="of who paid before"
+        ),
         pytest.param([trial(2500)], False, id="over by now"),
     ],
 )
