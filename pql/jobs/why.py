@@ -31,6 +31,7 @@ class Line:
         words: Why, and by which path.
         became: What became of its messages, or of its waiting.
         mine: Whether it is this rep's, or was taken before anybody was chosen.
+        lost: Whether it was to be told, and none of its messages arrived or can any more.
     """
 
     at: datetime
@@ -40,6 +41,7 @@ class Line:
     words: str
     became: tuple[str, ...]
     mine: bool
+    lost: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +121,15 @@ def _line(
         words=decision.words,
         became=tuple(_became(decision, messages, held.get(decision.step_key))),
         mine=decision.recipient.casefold() in {"", rep.email.casefold()},
+        lost=_lost(decision, messages),
     )
+
+
+def _lost(decision: StoredDecision, messages: Mapping[str, Sequence[Notification]]) -> bool:
+    """Whether every message of it ran out or was given up, on whatever channel."""
+    kept = messages.get(str(decision.evidence.get("message", decision.step_key)), ())
+    own = [one for one in kept if one.recipient.casefold() == decision.recipient.casefold()]
+    return decision.outcome == "sent" and bool(own) and all(one.status in {"failed", "expired"} for one in own)
 
 
 def _became(
@@ -160,11 +170,13 @@ def _delivered(message: Notification) -> str:
 
 def _headline(lines: Sequence[Line], rep: Rep, routing: Routing) -> str:
     own = [line for line in lines if line.to.casefold() == rep.email.casefold()]
-    sent = [line for line in own if line.outcome == "sent"]
+    sent = [line for line in own if line.outcome == "sent" and not line.lost]
     others = [line for line in lines if line.to and line not in own and line.outcome == "sent"]
     open_ = [line for line in lines if not line.to]
     if sent:
         return f"{rep.name} was told {len(sent)} {'time' if len(sent) == 1 else 'times'}, last on {_day(sent)}."
+    if own and own[0].lost:
+        return f"{rep.name} was to be told, and nothing arrived: {own[0].became[0]}."
     if own:
         return f"{rep.name} was not told: {own[0].words}."
     if others:

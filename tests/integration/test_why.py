@@ -62,6 +62,16 @@ def test_who_was_told_learns_when_and_where_and_who_was_not_learns_who_was(compa
     assert other.notes == ("it qualifies since 2026-03-02 11:00 UTC",)
 
 
+def test_what_ran_out_before_it_was_sent_is_not_said_to_be_told(company: Company) -> None:
+    company.later(events=busy(company, "a7"))
+    company.store.expire(company.now + 400 * DAY)
+    answer = asked(company, "a7", MIA)
+    assert answer.headline == (
+        "Mia Berg was to be told, and nothing arrived: file to mia@example.com: was not delivered in time: "
+        "no longer true before it could be tried."
+    )
+
+
 def test_what_was_muted_says_by_whom_and_until_when_it_waits(company: Company) -> None:
     until = company.now + 3 * DAY
     company.store.mute(Mute(recipient=MIA, by=MIA, reason="on a fair", at=company.now, until=until))
