@@ -130,9 +130,8 @@ def closed_by_conversion(
         rules: For the stages of customers and the cooldown.
         as_of: The instant; the conversion's, where the subscription that made it cannot be told.
     """
-    places = leads.index.get_indexer(episodes.index)
     pays = leads["stage"].isin(rules.stages.customer).to_numpy() | leads.index.isin([row.lead_id for row in fresh])
-    live = episodes[(places >= 0) & pays[places]]
+    live = episodes[episodes.index.isin(leads.index[pays])]
     cooldown = timedelta(seconds=rules.qualification.cooldown.seconds)
     return [
         EpisodeClosed(

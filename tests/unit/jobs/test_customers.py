@@ -10,8 +10,9 @@ from pql.domain.durations import Duration
 from pql.domain.measures.active_days import ActiveDays
 from pql.domain.rules import CheckIn, Customers
 from pql.jobs.candidates import drop_cases
-from pql.jobs.customers import new_conversions, schedule
+from pql.jobs.customers import closed_by_conversion, new_conversions, schedule
 from pql.store.records import ConversionRecord
+from tests.companies import DEFINITIONS
 
 AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -49,6 +50,14 @@ def test_only_who_was_not_known_to_pay_is_a_new_customer() -> None:
 
 def test_a_payment_at_as_of_has_not_happened_yet() -> None:
     assert new_conversions(leads(a=AS_OF), NOBODY, as_of=AS_OF) == []
+
+
+def test_an_episode_ends_where_its_lead_is_known_and_pays() -> None:
+    live = pd.DataFrame({"opened_at": [float(to_micros(AS_OF - DAY))] * 3}, index=["a", "b", "gone"])
+    known = pd.DataFrame({"stage": ["customer", "free"], "converted_at": [float("nan")] * 2}, index=["a", "b"])
+    assert [one.lead_id for one in closed_by_conversion(known, live, [], DEFINITIONS, as_of=AS_OF)] == ["a"]
+    nobody = known.iloc[:0]
+    assert closed_by_conversion(nobody, live, [], DEFINITIONS, as_of=AS_OF) == []
 
 
 def test_a_check_in_is_due_so_many_days_after_the_conversion() -> None:
