@@ -50,12 +50,17 @@ class Fingerprints:
         texts: list[str] = self.ids.take(pa.array(places)).to_pylist()
         return texts
 
+    def others(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The places that are not among these; -1 is none."""
+        left = np.ones(len(self), dtype=bool)
+        left[places[places >= 0]] = False
+        return np.flatnonzero(left)
+
     def without(self, places: npt.NDArray[np.int64]) -> "Fingerprints":
-        """All but those at these places."""
-        kept = np.ones(len(self), dtype=bool)
-        kept[places] = False
+        """All but those at these places; -1 is none."""
+        kept = self.others(places)
         columns = {name: column[kept] for name, column in self.columns.items()}
-        return Fingerprints(self.ids.filter(pa.array(kept)), columns)
+        return Fingerprints(self.ids.take(pa.array(kept)), columns)
 
     def __add__(self, other: "Fingerprints") -> "Fingerprints":
         columns = {name: np.concatenate([column, other.columns[name]]) for name, column in self.columns.items()}

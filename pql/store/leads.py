@@ -91,8 +91,7 @@ def write(
     here = fingerprints.of(
         packed.ids, row_hash=row_hashes, score_hash=score_hashes, gone=np.zeros(len(places), dtype=bool)
     )
-    left = stored.without(places[places >= 0])
-    fingerprints.keep(connection, _KIND, run, here + _as_gone(left))
+    fingerprints.keep(connection, _KIND, run, here + _as_gone(stored.without(places)))
     return Written(changed=changed, gone=gone, scores=history)
 
 
@@ -108,9 +107,8 @@ class _Prepared:
 
 def _end(connection: sa.Connection, run: Run, stored: Fingerprints, places: npt.NDArray[np.int64]) -> Sequence[str]:
     """Mark those that the source no longer has."""
-    unseen = ~stored.columns["gone"]
-    unseen[places[places >= 0]] = False
-    gone = stored.names(np.flatnonzero(unseen))
+    unseen = stored.others(places)
+    gone = stored.names(unseen[~stored.columns["gone"][unseen]])
     _mark_gone(connection, run, gone)
     return gone
 

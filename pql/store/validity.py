@@ -47,7 +47,7 @@ def write(
         hashes[rows], changed = _write_part(connection, run, entity, ids[rows], known.iloc[rows], stored, places[rows])
         changes += changed
     here = fingerprints.of(ids, hash=hashes).without(np.flatnonzero(hashes == 0))
-    left = stored.without(np.concatenate([ended, places[places >= 0]]))
+    left = stored.without(np.concatenate([ended, places]))
     fingerprints.keep(connection, f"validity:{entity}", run, left + here)
     return changes
 
@@ -61,12 +61,10 @@ def _stored(connection: sa.Connection, run: Run, entity: str) -> Fingerprints:
 
 def _unseen(stored: Fingerprints, places: npt.NDArray[np.int64], differing: Differing | None) -> npt.NDArray[np.int64]:
     """Where those stand of which nothing is known any more."""
-    if differing is not None:
-        gone = stored.places(differing.gone)
-        return gone[gone >= 0]
-    unseen = np.ones(len(stored), dtype=bool)
-    unseen[places[places >= 0]] = False
-    return np.flatnonzero(unseen)
+    if differing is None:
+        return stored.others(places)
+    gone = stored.places(differing.gone)
+    return gone[gone >= 0]
 
 
 def _write_part(
