@@ -23,7 +23,7 @@ from pql.jobs.guard import look as look_at_sources
 from pql.jobs.guard import remember as remember_sources
 from pql.jobs.guard import tell as tell_of_sources
 from pql.jobs.known_people import with_people
-from pql.jobs.reading import Progress, evaluated, read, silent
+from pql.jobs.reading import Progress, Reading, evaluated, read, silent
 from pql.jobs.results import counts_of, results_of
 from pql.jobs.rule_change import ByChange, by_change, change_since
 from pql.jobs.rule_change_alert import change_alert, fallback_route
@@ -177,9 +177,7 @@ def think(
     change, blind = change_since(store, definitions, JOB), blinded(definitions.signals, guarded.blind)
     beside = change.plans if change else ()
     reading = read(warehouse, definitions, as_of=as_of, progress=progress, keep_on=keep_on, beside=beside)
-    progress("Evaluating leads", 0, 1)
-    evaluation = evaluated(project, without(reading, blind))
-    progress("Evaluating leads", 1, 1)
+    evaluation = _evaluated(project, without(reading, blind), progress)
     qualified = _qualified(tools, evaluation, blind, as_of=as_of, last=last)
     transitions, followed = qualified.transitions, qualified.followed
     moments = _new_moments(tools, guarded, evaluation, last=last, as_of=as_of, progress=progress)
@@ -214,6 +212,13 @@ def think(
         blind=blind,
         ruled=ruled,
     )
+
+
+def _evaluated(project: Project, reading: Reading, progress: Progress) -> Evaluation:
+    progress("Evaluating leads", 0, 1)
+    evaluation = evaluated(project, reading)
+    progress("Evaluating leads", 1, 1)
+    return evaluation
 
 
 def _told(
