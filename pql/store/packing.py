@@ -8,17 +8,16 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import repeat
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pql.domain.evaluation import Evaluation, Verdicts
+from pql.store.hashing import column_hashes, combined, joined_hashes
 from pql.store.layout import Floats, Layout, SignalColumns, pack
-from pql.store.values import clean_texts, coded, dumps, objects, plain_texts, text_hashes
-
-Hashes: TypeAlias = npt.NDArray[np.uint64]
+from pql.store.values import clean_texts, dumps, objects
 
 _PARTS = {"criteria": ("criterion.",), "marks": ("persona.", "exclusion.")}
 TEXTS = ("name", "domain", "stage", "plan", "owner_email", "success_owner_email")
@@ -97,8 +96,8 @@ class Part:
         self._layout, self._ids, self._verdicts = layout, ids, verdicts
         self._criteria = [_numbers(fit, name) for name in layout.criteria]
         self._marks = [fit[name].fillna(value=False).to_numpy(dtype=bool) for name in layout.marks]
-        self._texts = {name: _texts(leads, name) for name in TEXTS}
-        self._texts |= {name: _texts(scores, name) for name in (*_STANDING, "ineligible_why")}
+        self._texts = {name: _text(leads, name) for name in TEXTS}
+        self._texts |= {name: _text(scores, name) for name in (*_STANDING, "ineligible_why")}
         self._attributes = {name: leads[name] for name in shown}
         self._said = {str(name): said[name] for name in said}
         self._numbers = {
@@ -114,24 +113,25 @@ class Part:
 
     def _hash_scores(self) -> npt.NDArray[np.int64]:
         words = [np.rint(np.nan_to_num(self._numbers["behaviour"])).astype(np.int64), self._band, self._eligible]
-        return _combined(0, [*words, _text_hashes([self._texts[name] for name in _STANDING])], len(self._ids))
+        return combined(0, [*words, joined_hashes([self._texts[name] for name in _STANDING])], len(self._ids))
 
     def _hash_rows(self, names: Sequence[str], live: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         seed = int.from_bytes(hashlib.blake2b(f"{self._layout.text}{dumps(names)}".encode(), digest_size=8).digest())
         own = [*self._attributes.values(), *self._said.values()]
         words: list[npt.NDArray[Any]] = [
             self.score_hashes,
-            _text_hashes([*self._texts.values(), *(_words(column) for column in own if not _is_number(column))]),
+            *(column_hashes(column) for column in self._texts.values()),
+            *(column_hashes(column) for column in own if not _is_number(column)),
             *(column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column)),
             *(self._numbers[name] for name in ("fit", "coverage", "created_at")),
             *self._criteria,
             *(_flags(marks) for marks in _in_words(self._marks)),
             *(word for columns in self._verdicts for word in _verdict_words(columns)),
         ]
-        hashes = _combined(seed, words, len(self._ids))
+        hashes = combined(seed, words, len(self._ids))
         if live.any():
             exact = [hashes, self._numbers["behaviour"], *self._verdict_points()]
-            hashes = np.where(live, _combined(seed, exact, len(self._ids)), hashes)
+            hashes = np.where(live, combined(seed, exact, len(self._ids)), hashes)
         return hashes
 
     def _verdict_points(self) -> Iterable[Floats]:
@@ -152,7 +152,7 @@ class Part:
     def _scores(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
         places = positions.tolist()
         columns: dict[str, list[Any]] = {"lead_id": [self._ids[place] for place in places]}
-        columns |= {name: [self._texts[name][place] for place in places] for name in self._texts}
+        columns |= {name: clean_texts(column.iloc[positions]) for name, column in self._texts.items()}
         finite = {name: np.nan_to_num(self._numbers[name][positions]) for name in ("fit", "coverage", "behaviour")}
         columns |= {name: numbers.tolist() for name, numbers in finite.items()}
         return columns | {"band": self._band[positions].tolist(), "eligible": self._eligible[positions].tolist()}
@@ -213,37 +213,8 @@ def _flags(marks: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.int64]:
     return sum((mark.astype(np.int64) << bit for bit, mark in enumerate(marks)), np.zeros_like(marks[0], np.int64))
 
 
-def _combined(seed: int, words: Iterable[npt.NDArray[Any]], size: int) -> npt.NDArray[np.int64]:
-    """One hash a row: each step is a bijection of its word, so that a single change never goes unseen."""
-    total = np.full(size, seed, dtype=np.uint64)
-    for word in words:
-        if word.dtype.kind == "f":
-            # -0.0 is 0.0, and there is one NaN.
-            bits = np.where(np.isnan(word), np.nan, word + 0.0).astype(np.float64).view(np.uint64)
-        else:
-            bits = word.astype(np.int64).view(np.uint64)
-        total = (total ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        total ^= total >> np.uint64(29)
-    # 0 is kept for rows that must be written again.
-    return np.where(total == 0, np.uint64(1), total).view(np.int64)
-
-
-def _text_hashes(columns: Sequence[Sequence[str]]) -> Hashes:
-    # No stored text holds a NUL.
-    return text_hashes(list(map("\x00".join, zip(*columns, strict=True))))
-
-
 def _is_number(column: "pd.Series[Any]") -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype)  # true and false are 1 and 0
-
-
-def _words(column: "pd.Series[Any]") -> list[str]:
-    """What the values of a column are told apart by; an unknown one is not an empty text."""
-    if isinstance(column.dtype, pd.StringDtype):
-        return plain_texts(column.fillna("\x1f"))
-    codes, uniques = coded(column)
-    words = [*uniques, "\x1f"]
-    return [words[code] for code in codes]
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> Floats:
@@ -252,8 +223,8 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
     return frame[name].to_numpy(dtype=float, na_value=np.nan)
 
 
-def _texts(frame: pd.DataFrame, name: str) -> list[str]:
-    return clean_texts(frame[name]) if name in frame else [""] * len(frame)
+def _text(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    return frame[name] if name in frame else pd.Series("", index=frame.index, dtype="str")
 
 
 def _search(*columns: Sequence[str]) -> list[str]:
