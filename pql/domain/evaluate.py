@@ -11,7 +11,7 @@ from pql.domain.fit import Profile, eligibility, fit
 from pql.domain.free_mail import FREE_MAIL_DOMAINS
 from pql.domain.scoring import score
 from pql.domain.stages import stages
-from pql.domain.verdicts import judge
+from pql.domain.verdicts import Comparison, compare, verdicts_of
 
 
 def evaluate(
@@ -40,22 +40,47 @@ def evaluate(
     staged = leads.assign(stage=stages(definitions.stages, leads))
     profile = Profile(staged, users, answers)
     eligible = eligibility(definitions.icp, profile, free_mail=free_mail)
-    judgement = judge(
+    rows = measured if measured.index.equals(staged.index) else measured.reindex(staged.index)
+    compared = compare(definitions.signals, rows, eligible["eligible"].to_numpy(dtype=bool), cuts=cuts)
+    return evaluated(definitions, profile, staged, eligible, rows, compared, as_of=as_of)
+
+
+def evaluated(
+    definitions: Definitions,
+    profile: Profile,
+    leads: pd.DataFrame,
+    eligible: pd.DataFrame,
+    measured: pd.DataFrame,
+    compared: Comparison,
+    *,
+    as_of: datetime,
+) -> Evaluation:
+    """What is known of some leads, once it is known who is eligible and what values are compared with.
+
+    Args:
+        definitions: What the team defined.
+        profile: Of these leads.
+        leads: With their stage.
+        eligible: As `eligibility` gives it.
+        measured: As for `evaluate`, with the rows of `leads`.
+        compared: Taken over all leads.
+        as_of: The instant of `measured`.
+    """
+    verdicts = verdicts_of(
         definitions.signals,
         measured,
         profile.leads,
-        eligible["eligible"],
         as_of=as_of,
         scoring=definitions.scoring,
-        cuts=cuts,
+        cuts=compared.cuts,
     )
     fitted = fit(definitions.icp, profile)
     return Evaluation(
         as_of=as_of,
-        leads=staged,
-        verdicts=judgement.verdicts,
+        leads=leads,
+        verdicts=verdicts,
         fit=pd.concat([fitted, eligible.filter(regex=r"^exclusion\.")], axis=1),
-        scores=score(definitions.scoring, judgement.verdicts, fitted, eligible),
-        norms=judgement.norms,
-        cuts=judgement.cuts,
+        scores=score(definitions.scoring, verdicts, fitted, eligible),
+        norms=compared.norms,
+        cuts=compared.cuts,
     )

@@ -1,11 +1,16 @@
 """What an evaluation at one instant gives, as frames: one row a lead, one column a signal."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import IntEnum
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+Rows: TypeAlias = slice | npt.NDArray[np.int64]
 
 
 class Outcome(IntEnum):
@@ -43,6 +48,10 @@ class Verdicts:
     points: pd.DataFrame
     counted: pd.DataFrame
 
+    def part(self, rows: Rows) -> "Verdicts":
+        """Those of some leads, by their positions."""
+        return Verdicts(**{part.name: getattr(self, part.name).iloc[rows] for part in fields(self)})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -69,3 +78,18 @@ class Evaluation:
     scores: pd.DataFrame
     norms: pd.DataFrame
     cuts: Mapping[str, Sequence[float]]
+
+    def part(self, rows: Rows) -> "Evaluation":
+        """That of some leads, by their positions."""
+        frames: dict[str, Any] = {name: getattr(self, name).iloc[rows] for name in ("leads", "fit", "scores")}
+        return replace(self, verdicts=self.verdicts.part(rows), **frames)
+
+    def of(self, lead_ids: Collection[str]) -> "Evaluation":
+        """That of the leads among these that are known, in its own order."""
+        return self.part(places_of(self.leads.index, lead_ids))
+
+
+def places_of(index: "pd.Index[Any]", lead_ids: Collection[str]) -> npt.NDArray[np.int64]:
+    """Where those of the leads that are known stand, in order."""
+    places = index.get_indexer(pd.Index(sorted({*lead_ids}), dtype=index.dtype))
+    return np.sort(places[places >= 0]).astype(np.int64)

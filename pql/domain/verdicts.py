@@ -34,17 +34,23 @@ _AMOUNTS = (Count, Distinct, Sum, ActiveTime, ActiveDays)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """The verdicts, and what they were compared with.
+class Comparison:
+    """What the values of a lead are compared with: those of all eligible ones.
 
     Args:
-        cuts: For each percentile signal the 101 cut points used.
+        cuts: For each percentile signal its 101 cut points.
         norms: Index signal; `median`, `p75`, `p90` (NaN for text) and `n`, the leads that they are taken over.
     """
 
-    verdicts: Verdicts
     cuts: Mapping[str, tuple[float, ...]]
     norms: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement(Comparison):
+    """The verdicts, and what they were compared with."""
+
+    verdicts: Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,6 @@ class _Column:
     latest_at: Floats
     decays: Slim
     points: Floats
-    norm: tuple[float, float, float, int]
-    cuts: tuple[float, ...]
 
 
 def needed(signals: Sequence[Signal]) -> tuple[PlanItem, ...]:
@@ -101,61 +105,83 @@ def judge(
     """
     rows = measured if measured.index.equals(leads.index) else measured.reindex(leads.index)
     counting = eligible.reindex(leads.index, fill_value=False).to_numpy(dtype=bool)
-    gates = _Gates(leads)
-    given = cuts or {}
+    compared = compare(signals, rows, counting, cuts=cuts)
+    verdicts = verdicts_of(signals, rows, leads, as_of=as_of, scoring=scoring, cuts=compared.cuts)
+    return Judgement(verdicts=verdicts, cuts=compared.cuts, norms=compared.norms)
+
+
+def compare(
+    signals: Sequence[Signal],
+    measured: pd.DataFrame,
+    counting: BoolArray,
+    *,
+    cuts: Mapping[str, Sequence[float]] | None = None,
+) -> Comparison:
+    """What the values of each signal are compared with.
+
+    Args:
+        signals: What to judge by.
+        measured: As for `judge`, of all leads.
+        counting: For each row whether the lead counts.
+        cuts: As for `judge`.
+    """
+    given, made, norms = cuts or {}, {}, {}
+    for signal in signals:
+        numbers, missing = _numbers(measured[signal.name]), _missing(measured, signal)
+        population = _population(signal.measure, numbers, missing, counting)
+        norms[signal.name] = _norm(population)
+        if signal.points.percentile is not None:
+            made[signal.name] = tuple(_cuts(population, given.get(signal.name)))
+    named = pd.DataFrame.from_dict(norms, orient="index", columns=["median", "p75", "p90", "n"])
+    return Comparison(cuts=made, norms=named.astype({"median": float, "p75": float, "p90": float, "n": int}))
+
+
+def verdicts_of(
+    signals: Sequence[Signal],
+    measured: pd.DataFrame,
+    leads: Attributes,
+    *,
+    as_of: datetime,
+    scoring: Scoring,
+    cuts: Mapping[str, Sequence[float]],
+) -> Verdicts:
+    """The verdicts of all signals on some leads.
+
+    Args:
+        signals: What to judge by.
+        measured: As for `judge`, with the rows of `leads`.
+        leads: As for `judge`.
+        as_of: The instant of `measured`.
+        scoring: The caps.
+        cuts: The cut points of all percentile signals.
+    """
+    gates, now = _Gates(leads), to_micros(as_of)
     columns = {
         signal.name: _judge_one(
-            signal,
-            rows,
-            gated=~gates.hold(signal.only_if),
-            counting=counting,
-            now=to_micros(as_of),
-            given=given.get(signal.name),
+            signal, measured, gated=~gates.hold(signal.only_if), now=now, cuts=np.asarray(cuts.get(signal.name, ()))
         )
         for signal in signals
     }
-    return Judgement(
-        verdicts=_verdicts(signals, columns, leads.index, scoring),
-        cuts={name: column.cuts for name, column in columns.items() if column.cuts},
-        norms=pd.DataFrame.from_dict(
-            {name: column.norm for name, column in columns.items()},
-            orient="index",
-            columns=["median", "p75", "p90", "n"],
-        ).astype({"median": float, "p75": float, "p90": float, "n": int}),
-    )
+    return _verdicts(signals, columns, leads.index, scoring)
 
 
-def _judge_one(
-    signal: Signal,
-    rows: pd.DataFrame,
-    *,
-    gated: BoolArray,
-    counting: BoolArray,
-    now: int,
-    given: Sequence[float] | None,
-) -> _Column:
+def _judge_one(signal: Signal, rows: pd.DataFrame, *, gated: BoolArray, now: int, cuts: Floats) -> _Column:
     values = rows[signal.name]
-    missing = _filled(rows[f"{signal.name}.missing"], Missing.NO_ROWS).astype(np.int8)
+    missing = _missing(rows, signal)
     outcomes = _outcomes(signal.fires, values, missing, gated)
-    numbers = _numbers(values)
-    population = _population(signal.measure, numbers, missing, counting)
-    cuts = _cuts(signal.points, population, given)
-    strengths = np.where(outcomes == Outcome.NOT_EVALUATED, 0.0, _strengths(signal.points, numbers, outcomes, cuts))
+    strengths = _strengths(signal.points, _numbers(values), outcomes, cuts)
+    strengths = np.where(outcomes == Outcome.NOT_EVALUATED, 0.0, strengths)
     latest_at = rows[f"{signal.name}.latest_at"].to_numpy(dtype=float)
     decays = _decays(signal, rows, (now - latest_at) / DAY_MICROS)
     points = np.where(outcomes == Outcome.FIRED, signal.points.worth * strengths * decays, 0.0)
-    return _Column(
-        values,
-        missing,
-        gated,
-        outcomes,
-        _slim(strengths),
-        latest_at,
-        _slim(decays),
-        points,
-        _norm(population),
-        tuple(cuts),
-    )
+    return _Column(values, missing, gated, outcomes, _slim(strengths), latest_at, _slim(decays), points)
+
+
+def _missing(rows: pd.DataFrame, signal: Signal) -> npt.NDArray[np.int8]:
+    codes = rows[f"{signal.name}.missing"]
+    if codes.dtype == np.int8:  # so there is one of every row
+        return codes.to_numpy()
+    return _filled(codes, Missing.NO_ROWS).astype(np.int8)
 
 
 def _slim(shares: Floats) -> Slim:
@@ -207,9 +233,7 @@ def _quantiles(ordered: Floats, shares: Floats) -> Floats:
     return at
 
 
-def _cuts(points: Points, population: Floats, given: Sequence[float] | None) -> Floats:
-    if points.percentile is None:
-        return np.array([])
+def _cuts(population: Floats, given: Sequence[float] | None) -> Floats:
     if given is not None:
         if len(given) != CUT_POINTS:
             raise ValueError(f"a percentile needs {CUT_POINTS} cut points; got {len(given)}")

@@ -13,9 +13,10 @@ from pql.domain.conditions import BoolArray, Condition, fold
 from pql.domain.decisions import Candidate
 from pql.domain.definitions import Definitions
 from pql.domain.durations import Duration
-from pql.domain.evaluation import Evaluation, Outcome
+from pql.domain.evaluation import Outcome
 from pql.domain.messages import Subject
 from pql.domain.moments import Moment, Urgency
+from pql.domain.overview import Evaluated
 from pql.domain.rules import CheckIn, Customers
 from pql.store.records import episode_id
 from pql.warehouse import Warehouse
@@ -46,7 +47,7 @@ class Case:
     people: Sequence[Mapping[str, Any]] = ()
 
 
-def episode_cases(open_episodes: pd.DataFrame, opened: Mapping[str, datetime], evaluation: Evaluation) -> list[Case]:
+def episode_cases(open_episodes: pd.DataFrame, opened: Mapping[str, datetime], evaluation: Evaluated) -> list[Case]:
     """Live episodes that nobody was told of yet and nobody took, and those that open now: the highest score first."""
     untold = open_episodes
     if len(open_episodes):
@@ -71,7 +72,7 @@ def episode_cases(open_episodes: pd.DataFrame, opened: Mapping[str, datetime], e
 
 
 def moment_cases(
-    warehouse: Warehouse, definitions: Definitions, evaluation: Evaluation, *, last: datetime | None, as_of: datetime
+    warehouse: Warehouse, definitions: Definitions, evaluation: Evaluated, *, last: datetime | None, as_of: datetime
 ) -> list[Case]:
     """The occurrences of all moments since shortly before the last run, the most urgent and latest first."""
     since = from_micros(to_micros(last or as_of) - LATE.micros)
@@ -126,16 +127,15 @@ def cases_of(moment: Moment, found: pd.DataFrame, facts: pd.DataFrame) -> list[C
     ]
 
 
-def gate_frame(evaluation: Evaluation, lead_ids: Collection[str]) -> pd.DataFrame:
+def gate_frame(evaluation: Evaluated, lead_ids: Collection[str]) -> pd.DataFrame:
     """What `only_if` of a moment may ask: the leads' attributes, fit, grade, tier and band, and the fired signals.
 
     One row for each of the leads that is known.
     """
-    places = evaluation.leads.index.get_indexer(pd.Index(sorted({*lead_ids}), dtype=evaluation.leads.index.dtype))
-    scores = evaluation.scores[["fit_grade", "grade", "tier", "band", "behaviour"]]
-    leads = evaluation.leads.iloc[places[places >= 0]]
-    leads = leads.drop(columns=[*scores.columns, "fit", SIGNALS], errors="ignore")
-    outcomes = evaluation.verdicts.outcomes.reindex(leads.index)
+    few = evaluation.of(lead_ids)
+    scores = few.scores[["fit_grade", "grade", "tier", "band", "behaviour"]]
+    leads = few.leads.drop(columns=[*scores.columns, "fit", SIGNALS], errors="ignore")
+    outcomes = few.verdicts.outcomes
     names, fired = outcomes.columns.to_numpy(dtype=object), outcomes.eq(Outcome.FIRED).to_numpy()
     signals = [tuple(names[row]) for row in fired]
     return leads.join(scores).assign(fit=scores["fit_grade"]).assign(**{SIGNALS: pd.Series(signals, leads.index)})

@@ -316,7 +316,9 @@ def usage_drop_alert(briefing: Briefing, lead_id: str, route: Route, why: Why, *
     )
 
 
-def baseline_alert(briefing: Briefing, lead_ids: Sequence[str], route: Route, *, moments: int, customers: int) -> Alert:
+def baseline_alert(
+    briefing: Briefing, lead_ids: Sequence[str], route: Route, *, seen: int, moments: int, customers: int
+) -> Alert:
     """The one message of the first run: what already qualifies."""
     scores = briefing.evaluation.scores
     rows = tuple(
@@ -334,7 +336,7 @@ def baseline_alert(briefing: Briefing, lead_ids: Sequence[str], route: Route, *,
         recipient_name=route.rep.name,
         rows=rows,
         facts=(
-            ("Leads seen", f"{len(scores):,}"),
+            ("Leads seen", f"{seen:,}"),
             ("Already qualified", f"{len(lead_ids):,}"),
             ("Moments of the last day", f"{moments:,}"),
             ("Customers followed", f"{customers:,}"),

@@ -10,8 +10,8 @@ import pandas as pd
 from pql.domain.calendar import Calendar, from_micros, to_micros
 from pql.domain.definitions import Definitions
 from pql.domain.durations import Duration
-from pql.domain.evaluation import Evaluation
 from pql.domain.measures.base import WindowedMeasure
+from pql.domain.overview import Evaluated
 from pql.domain.rules import Customers
 from pql.jobs.candidates import Case, check_in_cases, drop_cases
 from pql.jobs.reading import customer_use
@@ -104,7 +104,7 @@ def new_conversions(leads: pd.DataFrame, customers: pd.DataFrame, *, as_of: date
     ]
 
 
-def qualifiable(evaluation: Evaluation, customer_stages: Sequence[str]) -> pd.DataFrame:
+def qualifiable(evaluation: Evaluated, customer_stages: Sequence[str]) -> pd.DataFrame:
     """The scores, with customers as not eligible: who pays is no lead any more."""
     pays = evaluation.leads["stage"].isin(customer_stages)
     return evaluation.scores.assign(

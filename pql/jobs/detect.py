@@ -9,8 +9,10 @@ import pandas as pd
 
 from pql.config.settings import Project
 from pql.domain.definitions import Definitions
-from pql.domain.evaluation import Evaluation, Outcome
+from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Subject
+from pql.domain.overview import Evaluated, Overview
+from pql.domain.overview import overview as overview_of
 from pql.domain.qualification import Transitions, advance
 from pql.domain.signals import Signal
 from pql.errors import PqlError
@@ -23,8 +25,8 @@ from pql.jobs.guard import look as look_at_sources
 from pql.jobs.guard import remember as remember_sources
 from pql.jobs.guard import tell as tell_of_sources
 from pql.jobs.known_people import with_people
-from pql.jobs.reading import Progress, Reading, evaluated, read, silent
-from pql.jobs.results import counts_of, results_of
+from pql.jobs.reading import Progress, Reading, read, silent
+from pql.jobs.results import counts_of, kept, results_of, shown
 from pql.jobs.rule_change import ByChange, by_change, change_since
 from pql.jobs.rule_change_alert import change_alert, fallback_route
 from pql.jobs.staff import Listed, listed_reps, remember_reps, with_reps
@@ -34,8 +36,8 @@ from pql.jobs.thought import Thought
 from pql.jobs.trace import trace
 from pql.jobs.waiting import not_waiting, waiting_cases
 from pql.notify import Channel
-from pql.store import Store
-from pql.store.records import Committed, EpisodeClosed, HeldRecord, OutboxRecord
+from pql.store import Store, hashes_of
+from pql.store.records import Committed, EpisodeClosed, HeldRecord, LeadHashes, OutboxRecord
 from pql.warehouse import Warehouse
 
 JOB = "run"
@@ -177,10 +179,11 @@ def think(
     change, blind = change_since(store, definitions, JOB), blinded(definitions.signals, guarded.blind)
     beside = change.plans if change else ()
     reading = read(warehouse, definitions, as_of=as_of, progress=progress, keep_on=keep_on, beside=beside)
-    evaluation = _evaluated(project, without(reading, blind), progress)
-    qualified = _qualified(tools, evaluation, blind, as_of=as_of, last=last)
+    episodes = store.open_episodes()
+    overview, hashes = _overview(definitions, without(reading, blind), episodes, progress)
+    qualified = _qualified(tools, overview, episodes, blind, as_of=as_of, last=last)
     transitions, followed = qualified.transitions, qualified.followed
-    moments = _new_moments(tools, guarded, evaluation, last=last, as_of=as_of, progress=progress)
+    moments = _new_moments(tools, guarded, overview, last=last, as_of=as_of, progress=progress)
     ruled = by_change(
         change,
         project,
@@ -195,11 +198,15 @@ def think(
     )
     held = store.held()
     over = over_by_now(store, warehouse, definitions, held, as_of=as_of, blind=guarded.blind)
-    cases = _cases(definitions, evaluation, qualified, moments, held, over)
-    telling, briefing, messages = _told(tools, evaluation, qualified, cases, ruled, held, progress, baseline=baseline)
+    cases = _cases(definitions, overview, qualified, moments, held, over)
+    detail = overview.of(_spoken_of(overview, qualified, cases, baseline=baseline))
+    known = _Known(overview=overview, detail=detail, qualified=qualified, cases=cases, held=held, baseline=baseline)
+    telling, briefing, messages = _told(tools, known, ruled, progress)
     return Thought(
         reading=reading,
-        evaluation=evaluation,
+        overview=overview,
+        hashes=hashes,
+        detail=detail,
         transitions=transitions,
         followed=followed,
         cases=cases,
@@ -214,34 +221,62 @@ def think(
     )
 
 
-def _evaluated(project: Project, reading: Reading, progress: Progress) -> Evaluation:
+def _overview(
+    definitions: Definitions, reading: Reading, episodes: pd.DataFrame, progress: Progress
+) -> tuple[Overview, list[LeadHashes]]:
+    """The standing of all leads, and what tells them from what is stored."""
     progress("Evaluating leads", 0, 1)
-    evaluation = evaluated(project, reading)
+    names, validity = shown(reading.leads.columns), kept(definitions, reading.leads.columns)
+    live = [*map(str, episodes.index)]
+    seen = overview_of(
+        definitions,
+        reading.leads,
+        reading.users,
+        reading.answers,
+        reading.measured,
+        as_of=reading.as_of,
+        look=lambda part: hashes_of(part, names, live, kept=validity),
+    )
     progress("Evaluating leads", 1, 1)
-    return evaluation
+    return seen
 
 
-def _told(
-    tools: Tools,
-    evaluation: Evaluation,
-    qualified: "_Qualified",
-    cases: Sequence[Case],
-    ruled: ByChange,
-    held: Sequence[HeldRecord],
-    progress: Progress,
-    *,
-    baseline: bool,
-) -> tuple[Telling, Briefing, Messages]:
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What is decided upon.
+
+    Args:
+        overview: The standing of all leads.
+        detail: The whole evaluation of those that are spoken of.
+        cases: All that is decided now.
+        held: What waits.
+        baseline: It is the first run ever.
+    """
+
+    overview: Overview
+    detail: Evaluation
+    qualified: "_Qualified"
+    cases: Sequence[Case]
+    held: Sequence[HeldRecord]
+    baseline: bool
+
+    @property
+    def opened(self) -> Sequence[str]:
+        """Whose episodes open now."""
+        return self.qualified.transitions.opened
+
+
+def _told(tools: Tools, known: _Known, ruled: ByChange, progress: Progress) -> tuple[Telling, Briefing, Messages]:
     """What is decided of the cases, what the messages are made of, and the messages."""
-    news = [case for case in cases if not ruled.has(case)]
-    telling = told_of(tools.store, tools.project, evaluation, news, baseline=baseline, waiting=held)
-    telling = replace(telling, told=[*telling.told, *ruled.told(cases)])
-    briefing = _briefed(tools, evaluation, telling, qualified, baseline=baseline)
+    news = [case for case in known.cases if not ruled.has(case)]
+    telling = told_of(tools.store, tools.project, known.detail, news, baseline=known.baseline, waiting=known.held)
+    telling = replace(telling, told=[*telling.told, *ruled.told(known.cases)])
+    briefing = _briefed(tools, known, telling)
     telling = replace(telling, held=with_people(telling.held, briefing))
     messages = messages_of(tools.store, briefing, tools.channels, telling.sent, progress)
     summed_up: Mapping[str, Sequence[OutboxRecord]] = {}
-    if baseline:
-        summed_up = _summary(tools, briefing, qualified.transitions.opened, cases, qualified.followed.known)
+    if known.baseline:
+        summed_up = _summary(tools, briefing, known)
     elif ruled.leads or ruled.keys:
         summed_up = _changed(tools, briefing, ruled)
     return telling, briefing, replace(messages, records={**messages.records, **summed_up})
@@ -264,10 +299,15 @@ class _Qualified:
 
 
 def _qualified(
-    tools: Tools, evaluation: Evaluation, blind: Sequence[Signal], *, as_of: datetime, last: datetime | None
+    tools: Tools,
+    evaluation: Overview,
+    episodes: pd.DataFrame,
+    blind: Sequence[Signal],
+    *,
+    as_of: datetime,
+    last: datetime | None,
 ) -> _Qualified:
     definitions, store = tools.project.definitions, tools.store
-    episodes = store.open_episodes()
     followed = follow(tools.warehouse, store, definitions, evaluation.leads, as_of=as_of, last=last)
     converted = closed_by_conversion(evaluation.leads, episodes, followed.fresh, definitions, as_of=as_of)
     won = [row.lead_id for row in converted]
@@ -286,7 +326,7 @@ def _qualified(
 
 def _cases(
     definitions: Definitions,
-    evaluation: Evaluation,
+    evaluation: Overview,
     qualified: _Qualified,
     moments: Sequence[Case],
     held: Sequence[HeldRecord],
@@ -299,19 +339,28 @@ def _cases(
     return not_waiting([*untold, *moments, *due, *qualified.followed.cases], held, as_of=as_of)
 
 
-def _briefed(
-    tools: Tools, evaluation: Evaluation, telling: Telling, qualified: _Qualified, *, baseline: bool
-) -> Briefing:
-    """What only the messages need, and the report of the best live leads."""
+def _spoken_of(overview: Overview, qualified: _Qualified, cases: Sequence[Case], *, baseline: bool) -> set[str]:
+    """The leads of all cases, those whose episodes open, and the best live ones."""
+    of_cases = {case.candidate.lead_id for case in cases}
+    return {*of_cases, *qualified.transitions.opened, *_best(overview, qualified, baseline=baseline)}
+
+
+def _best(evaluation: Evaluated, qualified: _Qualified, *, baseline: bool) -> list[str]:
+    """The live leads that are shown with their reasons."""
     live = [*qualified.live.index, *qualified.transitions.opened]
-    best = _ranked(evaluation, live)[: BASELINE_SHOWN if baseline else SHOWN]
+    return _ranked(evaluation, live)[: BASELINE_SHOWN if baseline else SHOWN]
+
+
+def _briefed(tools: Tools, known: _Known, telling: Telling) -> Briefing:
+    """What only the messages need, and the report of the best live leads."""
+    best = _best(known.overview, known.qualified, baseline=known.baseline)
     # The watch may tell what is held, and ranks nobody: whom to talk to is kept with it.
-    kept = {record.lead_id for record in telling.held if record.subject != Subject.MOMENT}
-    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best} | kept)
-    return brief(tools.project, tools.warehouse, evaluation, spoken)
+    waits = {record.lead_id for record in telling.held if record.subject != Subject.MOMENT}
+    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best} | waits)
+    return brief(tools.project, tools.warehouse, known.detail, spoken)
 
 
-def _ranked(evaluation: Evaluation, lead_ids: Sequence[str]) -> list[str]:
+def _ranked(evaluation: Evaluated, lead_ids: Sequence[str]) -> list[str]:
     """The leads, the highest score first."""
     behaviour = evaluation.scores["behaviour"].reindex(sorted(lead_ids))
     return [str(lead_id) for lead_id in behaviour.sort_values(ascending=False, kind="stable").index]
@@ -320,7 +369,7 @@ def _ranked(evaluation: Evaluation, lead_ids: Sequence[str]) -> list[str]:
 def _new_moments(
     tools: Tools,
     guarded: Guarded,
-    evaluation: Evaluation,
+    evaluation: Overview,
     *,
     last: datetime | None,
     as_of: datetime,
@@ -335,14 +384,15 @@ def _new_moments(
     return undecided(cases, known)
 
 
-def _summary(
-    tools: Tools, briefing: Briefing, lead_ids: Sequence[str], cases: Sequence[Case], customers: int
-) -> dict[str, Sequence[OutboxRecord]]:
+def _summary(tools: Tools, briefing: Briefing, known: _Known) -> dict[str, Sequence[OutboxRecord]]:
     """The one message of the first run, to the fallback rep."""
     chosen = fallback_route(tools.project)
-    ranked = _ranked(briefing.evaluation, lead_ids)
-    moments = sum(case.candidate.subject is Subject.MOMENT for case in cases)
-    alert = baseline_alert(briefing, ranked, chosen, moments=moments, customers=customers)
+    ranked = _ranked(known.detail, known.opened)
+    moments = sum(case.candidate.subject is Subject.MOMENT for case in known.cases)
+    customers = known.qualified.followed.known
+    alert = baseline_alert(
+        briefing, ranked, chosen, seen=len(known.overview.scores), moments=moments, customers=customers
+    )
     key = f"baseline:{briefing.as_of.isoformat()}"
     return {key: outbox_records(tools.project, tools.channels, alert, key, chosen, happened_at=briefing.as_of)}
 
@@ -359,10 +409,8 @@ def report_of(
     thought: Thought, *, dry_run: bool, committed: Committed | None = None, guarded: Guarded = UNGUARDED
 ) -> RunReport:
     """What a run found, for people."""
-    evaluation = thought.evaluation
-    fired = evaluation.verdicts.outcomes.eq(Outcome.FIRED).sum()
     return RunReport(
-        as_of=evaluation.as_of,
+        as_of=thought.overview.as_of,
         dry_run=dry_run,
         baseline=thought.baseline,
         sources=guarded.sentences,
@@ -370,7 +418,7 @@ def report_of(
         rules=thought.ruled.words,
         quality=(*thought.reading.quality.sentences(), *thought.reading.notes()),
         counts=counts_of(thought),
-        fired={str(name): int(number) for name, number in fired.items()},
+        fired={str(name): int(number) for name, number in thought.overview.firing["fired"].items()},
         opened=thought.transitions.opened,
         told=Counter(told.why.name for told in thought.telling.told),
         notifications=tuple(record for records in thought.messages.records.values() for record in records),

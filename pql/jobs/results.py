@@ -1,17 +1,18 @@
 """What a run found, as the records that the store writes in one transaction."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pandas as pd
 
 from pql.domain.definitions import Definitions
-from pql.domain.evaluation import Evaluation, Outcome
+from pql.domain.overview import Overview
 from pql.domain.qualification import Closing
 from pql.domain.used import used_attributes
 from pql.jobs.candidates import Case
 from pql.jobs.evidence import evidence_of
 from pql.jobs.thought import Thought
-from pql.store.records import EpisodeClosed, EpisodeOpened, OccurrenceRecord, RunResults
+from pql.store.records import EpisodeClosed, EpisodeOpened, LeadHashes, OccurrenceRecord, RunResults
 
 _COLUMNS_OF_THEIR_OWN = frozenset(
     {"name", "domain", "plan", "stage", "owner_email", "success_owner_email", "created_at"}
@@ -24,19 +25,20 @@ _ALWAYS = frozenset({"plan", "owner_email", "success_owner_email", "open_deal"})
 
 def results_of(definitions: Definitions, thought: Thought) -> RunResults:
     """What the store is asked to write."""
-    leads = thought.evaluation.leads
+    leads, detail = thought.overview.leads, thought.detail
     # Where a source cannot be relied on, leads keep what was known of them.
     whole = not thought.blind
     return RunResults(
         definitions_hash=definitions.content_hash,
         sources=definitions.sources,
-        evaluation=thought.evaluation if whole else None,
-        shown=[str(column) for column in leads.columns if column not in _COLUMNS_OF_THEIR_OWN],
+        evaluation=thought.overview if whole else None,
+        hashes=LeadHashes.joined(thought.hashes) if whole else None,
+        shown=shown(leads.columns),
         hysteresis=thought.transitions.state.loc[thought.transitions.changed],
         opened=_opened(thought),
         closed=[*thought.converted, *_left(definitions, thought)],
         occurrences=[occurrence_record(case) for case in thought.cases if case.moment is not None],
-        decisions=thought.messages.decisions(thought.telling.told, as_of=thought.evaluation.as_of),
+        decisions=thought.messages.decisions(thought.telling.told, as_of=detail.as_of),
         outbox=[record for records in thought.messages.records.values() for record in records],
         held=thought.telling.held,
         settled=thought.telling.settled,
@@ -44,12 +46,12 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
         conversions=thought.followed.records,
         check_ins=thought.followed.check_ins,
         validity={
-            "lead": _with_validity(definitions, leads),
+            "lead": leads[kept(definitions, leads.columns)],
             "allowance": _by_account_and_meter(thought.reading.allowances),
         }
         if whole
         else {},
-        counts={**counts_of(thought), **firing_of(thought.evaluation)},
+        counts={**counts_of(thought), **firing_of(thought.overview)},
         settings=thought.ruled.settings,
     )
 
@@ -57,8 +59,8 @@ def results_of(definitions: Definitions, thought: Thought) -> RunResults:
 def counts_of(thought: Thought) -> dict[str, int | float | str]:
     """The figures that a run remembers of itself."""
     return {
-        "leads": len(thought.evaluation.scores),
-        "eligible": int(thought.evaluation.scores["eligible"].sum()),
+        "leads": len(thought.overview.scores),
+        "eligible": int(thought.overview.scores["eligible"].sum()),
         "opened": len(thought.transitions.opened),
         "closed": len(thought.transitions.closed) + len(thought.converted),
         "live": thought.live,
@@ -68,20 +70,24 @@ def counts_of(thought: Thought) -> dict[str, int | float | str]:
     }
 
 
-def firing_of(evaluation: Evaluation) -> dict[str, int]:
+def firing_of(overview: Overview) -> dict[str, int]:
     """For how many eligible leads each signal fired (`fired:<name>`), and was not evaluated (`unknown:<name>`)."""
-    eligible = evaluation.scores["eligible"].to_numpy(dtype=bool)
     counts: dict[str, int] = {}
-    for name, outcomes in evaluation.verdicts.outcomes.items():
-        found = outcomes.to_numpy()[eligible]
-        counts[f"fired:{name}"] = int((found == Outcome.FIRED).sum())
-        counts[f"unknown:{name}"] = int((found == Outcome.NOT_EVALUATED).sum())
+    for name, row in overview.firing.iterrows():
+        counts[f"fired:{name}"] = int(row["counted"])
+        counts[f"unknown:{name}"] = int(row["unknown"])
     return counts
 
 
-def _with_validity(definitions: Definitions, leads: pd.DataFrame) -> pd.DataFrame:
-    kept = (used_attributes(definitions) | _ALWAYS) - _WITHOUT_VALIDITY
-    return leads[[column for column in leads.columns if column in kept]]
+def shown(columns: Iterable[object]) -> list[str]:
+    """The attributes of leads that are kept for pages and messages."""
+    return [str(column) for column in columns if column not in _COLUMNS_OF_THEIR_OWN]
+
+
+def kept(definitions: Definitions, columns: Iterable[object]) -> list[str]:
+    """The attributes of leads that are kept with their validity."""
+    names = (used_attributes(definitions) | _ALWAYS) - _WITHOUT_VALIDITY
+    return [str(column) for column in columns if column in names]
 
 
 def _by_account_and_meter(allowances: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +98,7 @@ def _by_account_and_meter(allowances: pd.DataFrame) -> pd.DataFrame:
 
 
 def _opened(thought: Thought) -> list[EpisodeOpened]:
-    evaluation, opened = thought.evaluation, thought.transitions.opened
+    evaluation, opened = thought.detail, thought.transitions.opened
     scores = evaluation.scores.reindex([*opened])
     columns = (scores[name].tolist() for name in ("tier", "grade", "behaviour"))
     fit = evaluation.fit["fit"].reindex([*opened]).tolist()
@@ -114,7 +120,7 @@ def _opened(thought: Thought) -> list[EpisodeOpened]:
 
 
 def _left(definitions: Definitions, thought: Thought) -> list[EpisodeClosed]:
-    as_of = thought.evaluation.as_of
+    as_of = thought.overview.as_of
     cooldown = timedelta(seconds=definitions.qualification.cooldown.seconds)
     return [
         EpisodeClosed(

@@ -12,11 +12,10 @@ from pql.config.settings import Project
 from pql.domain.calendar import to_micros
 from pql.domain.decisions import Decision, Why
 from pql.domain.definitions import Definitions
-from pql.domain.evaluate import evaluate
-from pql.domain.evaluation import Evaluation
 from pql.domain.measures.base import Missing
 from pql.domain.messages import Subject
 from pql.domain.moments import Moment
+from pql.domain.overview import Overview, overview
 from pql.domain.plan import Plan
 from pql.domain.qualification import Transitions, advance
 from pql.domain.used import asks_users
@@ -231,7 +230,7 @@ def by_change(
 class _Old:
     """The present rows by the rules of before."""
 
-    evaluation: Evaluation
+    evaluation: Overview
     transitions: Transitions
 
 
@@ -249,7 +248,9 @@ def _by_old_rules(
     users = warehouse.users(lead_ids) if asks_users(before) and reading.users.empty else reading.users
     hidden = blinded(before.signals, blind)
     then = without(replace(reading, measured=measured, users=users), hidden)
-    evaluation = evaluate(before, then.leads, then.users, then.answers, then.measured, as_of=as_of)
+    evaluation, _ = overview(
+        before, then.leads, then.users, then.answers, then.measured, as_of=as_of, look=lambda _: None
+    )
     scores = qualifiable(evaluation, before.stages.customer)
     moved = advance(state, scores, before.qualification, before.scoring.tiers, as_of=as_of)
     return _Old(evaluation=evaluation, transitions=steady(moved, hidden))

@@ -10,9 +10,9 @@ import pandas as pd
 from pql.domain.decisions import Candidate
 from pql.domain.definitions import Definitions
 from pql.domain.durations import Duration
-from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Subject
 from pql.domain.moments import Moment, Urgency
+from pql.domain.overview import Evaluated
 from pql.jobs.candidates import Case, gate_frame, gate_holds
 from pql.store.records import HeldRecord
 
@@ -30,7 +30,7 @@ def about_of(case: Case) -> dict[str, object]:
 def waiting_cases(
     held: Sequence[HeldRecord],
     definitions: Definitions,
-    evaluation: Evaluation,
+    evaluation: Evaluated,
     *,
     untold: Sequence[Case],
     as_of: datetime,

@@ -5,9 +5,10 @@ from pathlib import Path
 from pql.config.settings import StateSettings
 from pql.store.engine import connect
 from pql.store.migrate import create, is_new, migrate, require_current
+from pql.store.packing import hashes_of
 from pql.store.store import Store
 
-__all__ = ["Store", "is_new", "migrate", "open_store"]
+__all__ = ["Store", "hashes_of", "is_new", "migrate", "open_store"]
 
 
 def open_store(settings: StateSettings, folder: Path) -> Store:

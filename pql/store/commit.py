@@ -75,7 +75,9 @@ def _write_leads(connection: sa.Connection, run: Run, results: RunResults) -> le
     if results.evaluation is None:
         return None
     kept = results.validity.get(LEAD, pd.DataFrame()).columns
-    return leads.write(connection, run, results.evaluation, results.shown, [str(name) for name in kept])
+    return leads.write(
+        connection, run, results.evaluation, [*results.shown], [str(name) for name in kept], results.hashes
+    )
 
 
 def _differing(

@@ -37,9 +37,9 @@ class Fingerprints:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def places(self, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    def places(self, ids: pa.Array | Sequence[str]) -> npt.NDArray[np.int64]:
         """Where each of the ids stands; -1 for one that is not there."""
-        wanted = pa.array(ids, type=pa.large_string())
+        wanted = ids if isinstance(ids, pa.Array) else pa.array(ids, type=pa.large_string())
         if wanted.equals(self.ids):
             return np.arange(len(wanted))
         found = pc.index_in(wanted, value_set=self.ids)

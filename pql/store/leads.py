@@ -1,6 +1,6 @@
 """The current row of each lead, and its history."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -12,12 +12,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
-from pql.domain.evaluation import Evaluation
+from pql.domain.evaluation import Evaluation, Rows
+from pql.domain.overview import SLICE, Overview
 from pql.store import fingerprints, statements
 from pql.store.fingerprints import Fingerprints
 from pql.store.layout import Layout, unpack_fit, unpack_verdicts
-from pql.store.packing import COLUMNS, SCORED, TEXTS, Packed
-from pql.store.records import Found, LeadRecord, Run, ScoreRecord
+from pql.store.packing import COLUMNS, SCORED, TEXTS, Packed, hashes_of, layout_of, texts_of
+from pql.store.records import Found, LeadHashes, LeadRecord, Run, ScoreRecord
 from pql.store.tables import layouts, leads, qualifications, scores
 from pql.store.values import chunks, framed, instant, loads
 
@@ -54,55 +55,59 @@ class Written:
 def write(
     connection: sa.Connection,
     run: Run,
-    evaluation: Evaluation,
-    shown: Collection[str],
-    kept: Collection[str] = (),
+    evaluation: Evaluation | Overview,
+    shown: Sequence[str],
+    kept: Sequence[str] = (),
+    hashes: LeadHashes | None = None,
 ) -> Written:
     """Write the leads that differ from what is stored, part by part.
 
     `kept`: the attributes that are kept with their validity; where these become others, every lead differs.
+    `hashes`: those of all leads, where they are known.
     """
-    live = connection.scalars(sa.select(qualifications.c.lead_id).where(qualifications.c.closed_at.is_(None)))
-    packed = Packed(evaluation, list(shown), set(live), kept=list(kept))
+    live = [*connection.scalars(sa.select(qualifications.c.lead_id).where(qualifications.c.closed_at.is_(None)))]
+    here = hashes or hashes_of(evaluation.part(slice(0, len(evaluation.leads))), shown, live, kept=kept)
     stored = _stored(connection, run)
-    places = stored.places(packed.ids)
-    of_run = (run.id, to_micros(run.as_of), False, _layout_id(connection, packed.layout))
-    written, history = [np.zeros(0, dtype=np.int64)], 0
-
-    def prepared(start: int) -> _Prepared:
-        part, before = packed.part(start, start + ROWS), places[start : start + ROWS]
-        changed = _differs(stored.columns["row_hash"], before, part.row_hashes)
-        scored = _differs(stored.columns["score_hash"], before, part.score_hashes)
-        return _Prepared(
-            changed=changed + start,
-            rows=part.rows(changed, of_run),
-            steps=part.scored(scored, of_run[:2]),
-            hashes=(part.row_hashes, part.score_hashes),
-        )
-
-    hashes = [(np.zeros(0, dtype=np.int64),) * 2]
-    for one in _one_ahead(prepared, range(0, len(places), ROWS)):
-        statements.write_rows(connection, leads, _WRITTEN, one.rows, key=["lead_id"])
-        statements.write_rows(connection, scores, (*SCORED, "run_id", "as_of"), one.steps, key=["lead_id", "as_of"])
-        written, history, hashes = [*written, one.changed], history + len(one.steps), [*hashes, one.hashes]
-    changed = np.concatenate(written)
+    ids = texts_of(evaluation.leads.index)
+    places = stored.places(ids)
+    changed = _differs(stored.columns["row_hash"], places, here.rows)
+    scored = _differs(stored.columns["score_hash"], places, here.scores)
+    of_run = (run.id, to_micros(run.as_of), False, _layout_id(connection, layout_of(evaluation.part(slice(0, 0)))))
+    history = 0
+    for rows, steps in _one_ahead(_prepared(evaluation, here, changed, scored, shown, of_run)):
+        statements.write_rows(connection, leads, _WRITTEN, rows, key=["lead_id"])
+        statements.write_rows(connection, scores, (*SCORED, "run_id", "as_of"), steps, key=["lead_id", "as_of"])
+        history += len(steps)
     gone = _end(connection, run, stored, places)
-    row_hashes, score_hashes = (np.concatenate(part) for part in zip(*hashes, strict=True))
-    here = fingerprints.of(
-        packed.ids, row_hash=row_hashes, score_hash=score_hashes, gone=np.zeros(len(places), dtype=bool)
-    )
-    fingerprints.keep(connection, _KIND, run, here + _as_gone(stored.without(places)))
+    left = _as_gone(stored.without(places))
+    now = Fingerprints(ids, {"row_hash": here.rows, "score_hash": here.scores, "gone": np.zeros(len(ids), dtype=bool)})
+    fingerprints.keep(connection, _KIND, run, now + left)
     return Written(changed=changed, gone=gone, scores=history)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """A part of the leads: which of them differ, what is written of them, and the hashes of all."""
+def _prepared(
+    evaluation: Evaluation | Overview,
+    hashes: LeadHashes,
+    changed: npt.NDArray[np.int64],
+    scored: npt.NDArray[np.int64],
+    shown: Sequence[str],
+    of_run: tuple[Any, ...],
+) -> Iterator[tuple[_Rows, _Rows]]:
+    """The rows of the leads that changed, and the steps of the history, a part at a time."""
+    for begin in range(0, len(changed), SLICE):
+        positions = changed[begin : begin + SLICE]
+        own = LeadHashes(rows=hashes.rows[positions], scores=hashes.scores[positions])
+        packed = Packed(evaluation.part(_as_rows(positions)), shown, hashes=own)
+        stepped = np.isin(positions, scored)
+        for start in range(0, len(positions), ROWS):
+            places = np.arange(start, min(start + ROWS, len(positions)))
+            yield packed.rows(places, of_run), packed.scored(places[stepped[places]], of_run[:2])
 
-    changed: npt.NDArray[np.int64]
-    rows: _Rows
-    steps: _Rows
-    hashes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+def _as_rows(positions: npt.NDArray[np.int64]) -> Rows:
+    """A slice where they follow one another: of frames it takes no copy."""
+    whole = len(positions) and positions[-1] - positions[0] + 1 == len(positions)
+    return slice(int(positions[0]), int(positions[-1]) + 1) if whole else positions
 
 
 def _end(connection: sa.Connection, run: Run, stored: Fingerprints, places: npt.NDArray[np.int64]) -> Sequence[str]:
@@ -119,16 +124,13 @@ def _as_gone(left: Fingerprints) -> Fingerprints:
     return Fingerprints(left.ids, {**left.columns, **everyone})
 
 
-def _one_ahead(make: Callable[[int], _Made], starts: Iterable[int]) -> Iterator[_Made]:
-    """What is made of each start; while one is used, the next is made by another thread."""
+def _one_ahead(parts: Iterator[_Made]) -> Iterator[_Made]:
+    """While one is used, the next is made by another thread."""
     with ThreadPoolExecutor(1, thread_name_prefix="pql-pack") as pool:
-        made: Future[_Made] | None = None
-        for start in starts:
-            before, made = made, pool.submit(make, start)
-            if before is not None:
-                yield before.result()
-        if made is not None:
-            yield made.result()
+        coming: Future[_Made | None] = pool.submit(next, parts, None)
+        while (made := coming.result()) is not None:
+            coming = pool.submit(next, parts, None)
+            yield made
 
 
 def _layout_id(connection: sa.Connection, layout: Layout) -> int:

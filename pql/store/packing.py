@@ -6,17 +6,20 @@ difference until a whole point is gone: see docs/decisions/085-one-packed-row-a-
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from functools import cached_property
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pql.domain.evaluation import Evaluation, Verdicts
-from pql.store.hashing import column_hashes, combined, joined_hashes
+from pql.store.hashing import Whole, column_hashes, combined, joined_hashes
 from pql.store.layout import Floats, Layout, SignalColumns, pack
+from pql.store.records import LeadHashes
 from pql.store.values import clean_texts, dumps, objects
 
 _PARTS = {"criteria": ("criterion.",), "marks": ("persona.", "exclusion.")}
@@ -32,74 +35,50 @@ COLUMNS = (
 SCORED = ("lead_id", "eligible", "fit", "fit_grade", "behaviour", "band", "grade", "tier")
 
 
+def hashes_of(
+    evaluation: Evaluation, shown: Sequence[str], live: Collection[str], *, kept: Sequence[str]
+) -> LeadHashes:
+    """What tells the leads of an evaluation from what is stored of them: as `Packed` works it out."""
+    return Packed(evaluation, shown, live, kept=kept).hashes
+
+
 class Packed:
-    """The rows of an evaluation.
+    """The rows of some leads; all columns have one element a row.
 
     Args:
-        evaluation: All leads.
+        evaluation: Of these leads.
         shown: The attributes to keep.
         live: Leads with a live episode: of these the points are compared to the hundredth.
         kept: The attributes that are kept with their validity.
+        hashes: Those of these leads, where they are known; else they are worked out.
     """
 
     def __init__(
-        self, evaluation: Evaluation, shown: Sequence[str], live: Collection[str] = (), *, kept: Sequence[str] = ()
+        self,
+        evaluation: Evaluation,
+        shown: Sequence[str],
+        live: Collection[str] = (),
+        *,
+        kept: Sequence[str] = (),
+        hashes: LeadHashes | None = None,
     ) -> None:
         # Without their index: to slice one of texts costs more than all columns together.
-        self._leads, self._fit, self._scores = (
+        leads, fit, scores = (
             frame.reset_index(drop=True) for frame in (evaluation.leads, evaluation.fit, evaluation.scores)
         )
-        self._kept = sorted(kept)
-        self._shown = [name for name in shown if name in evaluation.leads]
-        fit = [str(name) for name in evaluation.fit]
-        parts = {kind: tuple(name for name in fit if name.startswith(begins)) for kind, begins in _PARTS.items()}
-        self.layout = Layout(tuple(map(str, evaluation.verdicts.outcomes)), **parts)
-        self._verdicts = [_signal(evaluation.verdicts, name) for name in self.layout.signals]
-        self._said = _said(evaluation.verdicts, self.layout.signals)
-        self.ids = clean_texts(evaluation.leads.index.to_series())
-        self._live = np.isin(np.arange(len(self.ids)), evaluation.leads.index.get_indexer(pd.Index(list(live))))
-
-    def part(self, start: int, stop: int) -> "Part":
-        """The rows from `start` to before `stop`."""
-        rows = slice(start, stop)
-        return Part(
-            self.layout,
-            self.ids[rows],
-            self._leads.iloc[rows],
-            self._fit.iloc[rows],
-            self._scores.iloc[rows],
-            [_rounded(_chosen(columns, rows)) for columns in self._verdicts],
-            self._said.iloc[rows],
-            shown=self._shown,
-            kept=self._kept,
-            live=self._live[rows],
-        )
-
-
-class Part:
-    """Some rows of an evaluation; all columns have one element a row."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        ids: list[str],
-        leads: pd.DataFrame,
-        fit: pd.DataFrame,
-        scores: pd.DataFrame,
-        verdicts: Sequence[SignalColumns],
-        said: pd.DataFrame,
-        *,
-        shown: Sequence[str],
-        kept: Sequence[str],
-        live: npt.NDArray[np.bool_],
-    ) -> None:
-        self._layout, self._ids, self._verdicts = layout, ids, verdicts
+        index = evaluation.leads.index
+        self._index, self._kept = index, sorted(kept)
+        self._live = pd.Index([*live], dtype=index.dtype).get_indexer(index) >= 0
+        self.layout = layout = layout_of(evaluation)
+        if hashes is not None:
+            self.row_hashes, self.score_hashes = hashes.rows, hashes.scores
+        self._verdicts = [_signal(evaluation.verdicts, name) for name in layout.signals]
         self._criteria = [_numbers(fit, name) for name in layout.criteria]
         self._marks = [fit[name].fillna(value=False).to_numpy(dtype=bool) for name in layout.marks]
         self._texts = {name: _text(leads, name) for name in TEXTS}
         self._texts |= {name: _text(scores, name) for name in (*_STANDING, "ineligible_why")}
-        self._attributes = {name: leads[name] for name in shown}
-        self._said = {str(name): said[name] for name in said}
+        self._attributes = {name: leads[name] for name in shown if name in leads}
+        self._said = _said(evaluation.verdicts, layout.signals)
         self._numbers = {
             "fit": np.round(_numbers(fit, "fit"), 2),
             "coverage": np.round(_numbers(fit, "coverage"), 4),
@@ -108,31 +87,47 @@ class Part:
         }
         self._band = np.nan_to_num(_numbers(scores, "band")).astype(np.int64)
         self._eligible = scores["eligible"].fillna(value=False).to_numpy(dtype=bool)
-        self.score_hashes = self._hash_scores()
-        self.row_hashes = self._hash_rows([*shown, *kept], live)
 
-    def _hash_scores(self) -> npt.NDArray[np.int64]:
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Those of the leads, as they are stored."""
+        return clean_texts(self._index.to_series())
+
+    @property
+    def hashes(self) -> LeadHashes:
+        """Of each lead."""
+        return LeadHashes(rows=self.row_hashes, scores=self.score_hashes)
+
+    @cached_property
+    def score_hashes(self) -> Whole:
+        """What tells a step of the history from the one before."""
         words = [np.rint(np.nan_to_num(self._numbers["behaviour"])).astype(np.int64), self._band, self._eligible]
-        return combined(0, [*words, joined_hashes([self._texts[name] for name in _STANDING])], len(self._ids))
+        return combined(0, [*words, joined_hashes([self._texts[name] for name in _STANDING])], len(self))
 
-    def _hash_rows(self, names: Sequence[str], live: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        seed = int.from_bytes(hashlib.blake2b(f"{self._layout.text}{dumps(names)}".encode(), digest_size=8).digest())
-        own = [*self._attributes.values(), *self._said.values()]
-        words: list[npt.NDArray[Any]] = [
-            self.score_hashes,
-            *(column_hashes(column) for column in self._texts.values()),
-            *(column_hashes(column) for column in own if not _is_number(column)),
-            *(column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column)),
-            *(self._numbers[name] for name in ("fit", "coverage", "created_at")),
-            *self._criteria,
-            *(_flags(marks) for marks in _in_words(self._marks)),
-            *(word for columns in self._verdicts for word in _verdict_words(columns)),
-        ]
-        hashes = combined(seed, words, len(self._ids))
-        if live.any():
+    @cached_property
+    def row_hashes(self) -> Whole:
+        """What tells a row from what is stored."""
+        names = [*self._attributes, *self._kept]
+        seed = int.from_bytes(hashlib.blake2b(f"{self.layout.text}{dumps(names)}".encode(), digest_size=8).digest())
+        hashes = combined(seed, self._words(), len(self))
+        if self._live.any():
             exact = [hashes, self._numbers["behaviour"], *self._verdict_points()]
-            hashes = np.where(live, combined(seed, exact, len(self._ids)), hashes)
+            hashes = np.where(self._live, combined(seed, exact, len(self)), hashes)
         return hashes
+
+    def _words(self) -> Iterable[npt.NDArray[Any]]:
+        own = [*self._attributes.values(), *self._said.values()]
+        yield self.score_hashes
+        yield from (column_hashes(column) for column in self._texts.values())
+        yield from (column_hashes(column) for column in own if not _is_number(column))
+        yield from (column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column))
+        yield from (self._numbers[name] for name in ("fit", "coverage", "created_at"))
+        yield from self._criteria
+        yield from (_flags(marks) for marks in _in_words(self._marks))
+        yield from (word for columns in self._verdicts for word in _verdict_words(columns))
 
     def _verdict_points(self) -> Iterable[Floats]:
         return (np.round(part, 2) for columns in self._verdicts for part in (columns.points, columns.counted))
@@ -151,7 +146,7 @@ class Part:
 
     def _scores(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
         places = positions.tolist()
-        columns: dict[str, list[Any]] = {"lead_id": [self._ids[place] for place in places]}
+        columns: dict[str, list[Any]] = {"lead_id": [self.ids[place] for place in places]}
         columns |= {name: clean_texts(column.iloc[positions]) for name, column in self._texts.items()}
         finite = {name: np.nan_to_num(self._numbers[name][positions]) for name in ("fit", "coverage", "behaviour")}
         columns |= {name: numbers.tolist() for name, numbers in finite.items()}
@@ -165,7 +160,7 @@ class Part:
         for name, own in (("attributes", self._attributes), ("verdict_texts", self._said)):
             columns[name] = objects({key: column.iloc[positions] for key, column in own.items()}, len(positions))
         columns["packed"] = pack(
-            self._layout,
+            self.layout,
             [_chosen(verdicts, positions) for verdicts in self._verdicts],
             [points[positions] for points in self._criteria],
             [marks[positions] for marks in self._marks],
@@ -181,21 +176,33 @@ def _signal(verdicts: Verdicts, name: str) -> SignalColumns:
     values = parts.pop("values")
     numeric = pd.api.types.is_numeric_dtype(values)
     numbers = values.to_numpy(dtype=float, na_value=np.nan) if numeric else np.full(len(values), np.nan)
-    return SignalColumns(values=numbers, **{part: column.to_numpy() for part, column in parts.items()})
+    return SignalColumns(values=np.round(numbers, 6), **{part: column.to_numpy() for part, column in parts.items()})
 
 
-def _said(verdicts: Verdicts, signals: Sequence[str]) -> pd.DataFrame:
+def layout_of(evaluation: Evaluation) -> Layout:
+    """What stands in the packed rows of an evaluation."""
+    fit = [str(name) for name in evaluation.fit]
+    parts = {kind: tuple(name for name in fit if name.startswith(begins)) for kind, begins in _PARTS.items()}
+    return Layout(tuple(map(str, evaluation.verdicts.outcomes)), **parts)
+
+
+def texts_of(index: "pd.Index[Any]") -> pa.Array:
+    """The ids of leads as they are stored."""
+    texts = index.to_series()
+    held = pa.array(texts.array, type=pa.large_string()) if isinstance(index.dtype, pd.StringDtype) else None
+    if held is None or pc.any(pc.match_substring(held, "\x00")).as_py():
+        return pa.array(clean_texts(texts), type=pa.large_string())
+    return held.combine_chunks() if isinstance(held, pa.ChunkedArray) else held
+
+
+def _said(verdicts: Verdicts, signals: Sequence[str]) -> "dict[str, pd.Series[Any]]":
     """The values of the signals that measure no numbers."""
     texts = [name for name in signals if not pd.api.types.is_numeric_dtype(verdicts.values[name])]
-    return verdicts.values[texts].reset_index(drop=True)
+    return {name: verdicts.values[name].reset_index(drop=True) for name in texts}
 
 
-def _chosen(columns: SignalColumns, rows: slice | npt.NDArray[np.int64]) -> SignalColumns:
+def _chosen(columns: SignalColumns, rows: npt.NDArray[np.int64]) -> SignalColumns:
     return SignalColumns(**{part: getattr(columns, part)[rows] for part in _VERDICT})
-
-
-def _rounded(columns: SignalColumns) -> SignalColumns:
-    return replace(columns, values=np.round(columns.values, 6))
 
 
 def _verdict_words(columns: SignalColumns) -> Iterable[npt.NDArray[Any]]:
@@ -224,7 +231,10 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
 
 
 def _text(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
-    return frame[name] if name in frame else pd.Series("", index=frame.index, dtype="str")
+    if name not in frame:
+        return pd.Series("", index=frame.index, dtype="str")
+    column = frame[name]
+    return column if isinstance(column.dtype, pd.StringDtype) else pd.Series(clean_texts(column), dtype="str")
 
 
 def _search(*columns: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ from pql.store.records.outbox import (
     SentMessage,
     delivery_id,
 )
-from pql.store.records.runs import Committed, Fence, Lease, Run, RunRecord, RunResults, SourceCheck
+from pql.store.records.runs import Committed, Fence, LeadHashes, Lease, Run, RunRecord, RunResults, SourceCheck
 
 __all__ = [
     "LIVE",
@@ -62,6 +62,7 @@ __all__ = [
     "HeldRecord",
     "HeldStatus",
     "LeadFacts",
+    "LeadHashes",
     "LeadRecord",
     "Lease",
     "Leased",

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pql.domain.evaluation import Evaluation
+from pql.domain.overview import Overview
 from pql.domain.turns import Taking
 from pql.store.records.decisions import DecisionRecord, HeldRecord, HeldStatus, OccurrenceRecord, TimerRecord
 from pql.store.records.episodes import CheckInRecord, ConversionRecord, EpisodeClosed, EpisodeOpened
@@ -56,6 +59,24 @@ class Run:
     fence: Fence | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadHashes:
+    """What tells the leads of an evaluation from what is stored of them, one element a lead.
+
+    Args:
+        rows: Of all that is kept of a lead; never 0.
+        scores: Of its standing; never 0.
+    """
+
+    rows: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence["LeadHashes"]) -> "LeadHashes":
+        """Of the leads of all parts, in their order."""
+        return cls(rows=np.concatenate([part.rows for part in parts]), scores=np.concatenate([p.scores for p in parts]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunResults:
     """All that a run found: written in one transaction, or not at all.
@@ -65,6 +86,8 @@ class RunResults:
         sources: `Definitions.sources`, kept once for each hash.
         evaluation: The leads, verdicts, fit and scores of *all* leads: one that is not in it is marked as gone.
             None where the run evaluated none.
+        hashes: What `hashes_of` gave for it, part by part, with `shown` and what `validity` keeps of leads; None: it is
+            worked out again.
         shown: The attributes (columns of `evaluation.leads`) to keep for pages and messages.
         hysteresis: Index `lead_id`; `above_since`, `below_since`, `cooldown_until`. Only the leads in it are
             written; a cooldown is never shortened.
@@ -81,7 +104,8 @@ class RunResults:
 
     definitions_hash: str
     sources: Sequence[tuple[str, str]] = ()
-    evaluation: Evaluation | None = None
+    evaluation: Evaluation | Overview | None = None
+    hashes: LeadHashes | None = None
     shown: Sequence[str] = ()
     hysteresis: pd.DataFrame | None = None
     opened: Sequence[EpisodeOpened] = ()

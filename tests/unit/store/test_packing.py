@@ -11,18 +11,17 @@ from hypothesis import strategies as st
 
 from pql.domain.evaluation import Evaluation
 from pql.store.layout import Layout, unpack_fit, unpack_verdicts
-from pql.store.packing import COLUMNS, Packed, Part
+from pql.store.packing import COLUMNS, Packed
 from pql.store.records import StoredVerdict
 from pql.store.values import objects
 from tests.integration.store.samples import T0, evaluation
 
 
-def packed(whole: Evaluation, shown: Sequence[str] = (), **rest: Any) -> Part:
-    """All rows as one part."""
-    return Packed(whole, shown, **rest).part(0, len(whole.leads))
+def packed(whole: Evaluation, shown: Sequence[str] = (), **rest: Any) -> Packed:
+    return Packed(whole, shown, **rest)
 
 
-def row(part: Part, position: int = 0) -> dict[str, Any]:
+def row(part: Packed, position: int = 0) -> dict[str, Any]:
     return dict(zip(COLUMNS, part.rows(np.array([position]))[0], strict=True))
 
 
