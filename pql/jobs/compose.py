@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,15 @@ class Briefing:
     def as_of(self) -> datetime:
         """The instant that the messages speak of."""
         return self.evaluation.as_of
+
+    @cached_property
+    def best_people(self) -> Mapping[str, Sequence[Mapping[Any, Any]]]:
+        """The rows of the champions by lead, best first."""
+        by_lead: dict[str, list[Mapping[Any, Any]]] = {}
+        ranked = self.champions.sort_values("rank", kind="stable") if len(self.champions) else self.champions
+        for row in ranked.to_dict("records"):
+            by_lead.setdefault(str(row["lead_id"]), []).append(row)
+        return by_lead
 
 
 def known(value: object) -> object:
@@ -155,10 +165,8 @@ def shortened(words: Sequence[str]) -> str:
 
 def people(briefing: Briefing, lead_id: str) -> tuple[Person, ...]:
     """The lead's champions, best first."""
-    rows = briefing.champions
-    rows = rows[rows["lead_id"] == lead_id].sort_values("rank") if len(rows) else rows
     shown = briefing.project.definitions.scoring.champions.shown
-    return tuple(_person(row) for row in rows.head(shown).to_dict("records"))
+    return tuple(_person(row) for row in briefing.best_people.get(lead_id, ())[:shown])
 
 
 def _person(row: Mapping[Any, Any]) -> Person:

@@ -122,7 +122,7 @@ def write_states(connection: sa.Connection, hysteresis: pd.DataFrame) -> None:
 
 
 def _states(connection: sa.Connection) -> pd.DataFrame:
-    rows = connection.execute(sa.select(*(lead_states.c[name] for name in ("lead_id", *_STATES)))).all()
+    rows = statements.bare(connection, sa.select(*(lead_states.c[name] for name in ("lead_id", *_STATES))))
     return framed(rows, ["lead_id", *_STATES]).set_index("lead_id").astype(float)
 
 
@@ -154,7 +154,7 @@ def open_table(connection: sa.Connection) -> pd.DataFrame:
         "told_at",
     )
     query = sa.select(table.lead_id, table.id, *(table[name] for name in named)).where(table.closed_at.is_(None))
-    rows = connection.execute(query.order_by(table.lead_id)).all()
+    rows = statements.bare(connection, query.order_by(table.lead_id))
     frame = framed(rows, ["lead_id", "episode_id", *named]).set_index("lead_id")
     return frame.astype(dict.fromkeys(_OPEN, float))
 
@@ -244,7 +244,7 @@ def customers(connection: sa.Connection) -> pd.DataFrame:
     now = [leads.c.behaviour, sa.func.coalesce(leads.c.gone, sa.true()).label("gone")]
     joined = conversions.outerjoin(leads, leads.c.lead_id == conversions.c.lead_id)
     query = sa.select(conversions.c.lead_id, *last, *(conversions.c[name] for name in own), *now).select_from(joined)
-    rows = connection.execute(query.order_by(conversions.c.converted_at.desc(), conversions.c.lead_id)).all()
+    rows = statements.bare(connection, query.order_by(conversions.c.converted_at.desc(), conversions.c.lead_id))
     frame = framed(rows, ["lead_id", *of_lead, *own, "behaviour", "gone"]).set_index("lead_id")
     numbers = dict.fromkeys([name for name in own if name != "plan"] + ["behaviour"], float)
     return frame.astype({**numbers, "gone": bool})

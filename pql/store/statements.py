@@ -61,6 +61,14 @@ def upsert(
         connection.execute(upserted, chunk)
 
 
+def bare(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+    """A query's rows as the driver gives them: whole numbers for true and false, where the database has no others."""
+    with connection.execute(query) as result:
+        # To make a row object of SQLAlchemy's for each lead costs more than to read it.
+        source: Any = result.cursor
+        return list(source.fetchall())
+
+
 def fetched(connection: sa.Connection, query: sa.Select[Any], types: Sequence[Any]) -> pd.DataFrame:
     """A query's rows as a frame, one type a column; piece by piece, so that a million rows are never all objects."""
     names = [column.name for column in query.selected_columns]
