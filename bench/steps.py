@@ -18,7 +18,7 @@ import pandas as pd
 from bench.compare import same
 from bench.projects import ROLLUP_FILE, project_over
 from bench.rivals import postgres
-from bench.rivals.frames import Frames
+from bench.rivals.frames import Frames, Plain
 from bench.rivals.raw import Raw, text
 from bench.signals import TWELVE, plan
 from bench.worlds import CALENDAR, World, build_duckdb, build_parquet, land
@@ -301,6 +301,18 @@ def pandas_increment(*, file: str, folder: str, as_of: str, out: str | None = No
     at = datetime.fromisoformat(as_of)
     with watch:
         frames = Frames(Path(file), Path(folder))
+        frames.increment(at)
+        frame = frames.evaluate(at)
+    keep(frame, out)
+    return {"accounts": len(frame)}
+
+
+@step
+def pandas_plain(*, file: str, folder: str, as_of: str, out: str | None = None) -> Told:
+    """The twelve numbers from the events themselves."""
+    at = datetime.fromisoformat(as_of)
+    with watch:
+        frames = Plain(Path(file), Path(folder))
         frames.increment(at)
         frame = frames.evaluate(at)
     keep(frame, out)

@@ -1,8 +1,9 @@
-"""Plain pandas, as a sensible user of it would: a daily aggregate in Parquet, and a groupby for each signal.
+"""pandas, twice: `Plain` reads the events of its windows in each run; `Frames` keeps a daily aggregate in Parquet.
 
-Each run reads the events of the newest days, since some arrive up to three days late, rolls these days up again, and
-evaluates over the files of the last 60 days. Active time is kept for each user and day as its first and last event and
-the time inside, so that only the gap across midnight is left to be added.
+Both group by account for each signal. Each run of `Frames` reads the events of the newest days, since some arrive up to
+three days late, rolls these days up again, and evaluates over the files of the last 60 days. Active time is kept for
+each user and day as its first and last event and the time inside, so that only the gap across midnight is left to be
+added.
 """
 
 from collections.abc import Sequence
@@ -115,6 +116,28 @@ class Frames:
         ratios["momentum"] = ratios["momentum"].where(accounts["created"] < young)
         ratios["activation"] = (ratios["activation"] - accounts["created"]).clip(lower=0) / DAY_MICROS
         return ratios
+
+
+class Plain(Frames):
+    """A script over the events: nothing is kept from run to run but when something first happened."""
+
+    def increment(self, as_of: datetime) -> None:
+        """Read all events of the longest window."""
+        newest = CALENDAR.last_day_before(as_of)
+        days = range(newest - 59, newest + 2)
+        bounds = np.array([to_micros(CALENDAR.start_of(day)) for day in days])
+        events = self._read(bounds[0], bounds[-1])
+        events["day"] = np.searchsorted(bounds, events["micros"], side="right") - 1 + days[0]
+        self._remember(events)
+        self._made = {
+            "accounts": by_account(events),
+            "users": by_user(events[events["day"] >= newest - 28]),
+            "features": used(events[events["day"] >= newest - 13]),
+        }
+
+    def _kept(self, kind: str, since: int, until: int) -> pd.DataFrame:
+        frame = self._made[kind]
+        return frame[frame["day"].between(since, until)]
 
 
 def fetched(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, int]) -> pd.DataFrame:

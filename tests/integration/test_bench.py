@@ -12,7 +12,7 @@ from bench.compare import NumbersDiffer, same
 from bench.frames import made, widened
 from bench.harness import Row, Spread
 from bench.projects import project_over
-from bench.rivals.frames import Frames
+from bench.rivals.frames import Frames, Plain
 from bench.rivals.raw import VARIANTS, Raw
 from bench.signals import TWELVE, plan
 from bench.worlds import LANDED_UNTIL, World, build_duckdb, connected, land
@@ -43,7 +43,9 @@ def test_all_rivals_give_the_programs_numbers_before_and_after_a_day_lands(tmp_p
         raw.remember(world.end_of(0) if landed else None)
         theirs = {variant: raw.evaluate(as_of, variant) for variant in VARIANTS}
         raw.close()
-        theirs["pandas"] = frames.evaluate(as_of)
+        plain = Plain(file, tmp_path)
+        plain.increment(as_of)
+        theirs |= {"pandas": plain.evaluate(as_of), "pandas with its own rollup": frames.evaluate(as_of)}
         for who, numbers in theirs.items():
             assert same(ours, numbers, list(TWELVE), who) == world.accounts * len(TWELVE)
 
