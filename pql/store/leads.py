@@ -1,4 +1,4 @@
-"""The current row of each lead, and its history."""
+"""The current row of each lead."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,15 +13,15 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
 from pql.domain.evaluation import Evaluation
-from pql.store import fingerprints, statements
+from pql.store import fingerprints, known, statements, steps
 from pql.store.fingerprints import Fingerprints
-from pql.store.layout import Layout, unpack_fit, unpack_verdicts
-from pql.store.packing import COLUMNS, SCORED, TEXTS, Packed
-from pql.store.records import Found, LeadRecord, Run, ScoreRecord
-from pql.store.tables import layouts, leads, qualifications, scores
+from pql.store.layout import Layout, read_layouts, unpack_fit, unpack_verdicts
+from pql.store.packing import COLUMNS, Packed, Part
+from pql.store.records import Found, LeadRecord, Run
+from pql.store.tables import layouts, leads, qualifications
 from pql.store.values import chunks, framed, instant, loads
 
-__all__ = ["TEXTS", "Written", "find", "history", "read", "table", "write"]
+__all__ = ["Written", "find", "read", "table", "write"]
 
 ROWS = 10_000  # leads packed at a time
 _SHOWN = (
@@ -30,6 +30,8 @@ _SHOWN = (
 )
 _WRITTEN = (*COLUMNS, "run_id", "updated_at", "gone", "layout")
 _KIND = "leads"
+_HASHES = ("row_hash", "score_hash", "known_hash")
+_BESIDE = ("search", *_HASHES, "scored_at", "scored_by", "scored_fit", "scored_behaviour", "known_since")
 _NEAR = 0.6
 _Rows: TypeAlias = list[tuple[Any, ...]]
 _Made = TypeVar("_Made")
@@ -41,14 +43,16 @@ class Written:
     """What was written of the leads.
 
     Args:
-        changed: The positions in the evaluation of the leads that were written.
-        gone: The ids of those that the source no longer has.
+        changed: How many leads were written.
+        gone: How many the source no longer has.
         scores: How many steps of history there are more.
+        known: Of how many something else is known, or nothing any more.
     """
 
-    changed: npt.NDArray[np.int64]
-    gone: Sequence[str]
+    changed: int
+    gone: int
     scores: int
+    known: int
 
 
 def write(
@@ -60,62 +64,91 @@ def write(
 ) -> Written:
     """Write the leads that differ from what is stored, part by part.
 
-    `kept`: the attributes that are kept with their validity; where these become others, every lead differs.
+    `kept`: the attributes of which is kept when they were known; where these become others, every lead differs.
     """
     live = connection.scalars(sa.select(qualifications.c.lead_id).where(qualifications.c.closed_at.is_(None)))
     packed = Packed(evaluation, list(shown), set(live), kept=list(kept))
     stored = _stored(connection, run)
     places = stored.places(packed.ids)
     of_run = (run.id, to_micros(run.as_of), False, _layout_id(connection, packed.layout))
-    written, history = [np.zeros(0, dtype=np.int64)], 0
+    lasting = {**steps.kept(connection), **known.kept(connection)}
+    written, hashes = np.zeros(3, dtype=np.int64), [np.zeros((3, 0), dtype=np.int64)]
 
     def prepared(start: int) -> _Prepared:
         part, before = packed.part(start, start + ROWS), places[start : start + ROWS]
-        changed = _differs(stored.columns["row_hash"], before, part.row_hashes)
-        scored = _differs(stored.columns["score_hash"], before, part.score_hashes)
-        return _Prepared(
-            changed=changed + start,
-            rows=part.rows(changed, of_run),
-            steps=part.scored(scored, of_run[:2]),
-            hashes=(part.row_hashes, part.score_hashes),
-        )
+        return _Prepared.of(part, stored, before, of_run)
 
-    hashes = [(np.zeros(0, dtype=np.int64),) * 2]
     for one in _one_ahead(prepared, range(0, len(places), ROWS)):
-        statements.write_rows(connection, leads, _WRITTEN, one.rows, key=["lead_id"])
-        statements.write_rows(connection, scores, (*SCORED, "run_id", "as_of"), one.steps, key=["lead_id", "as_of"])
-        written, history, hashes = [*written, one.changed], history + len(one.steps), [*hashes, one.hashes]
-    changed = np.concatenate(written)
+        steps.end(connection, run, one.stepped)
+        known.end(connection, run, one.unlike)
+        statements.write_rows(connection, leads, _WRITTEN, one.rows, key=["lead_id"], also=lasting)
+        written, hashes = written + one.counts, [*hashes, one.hashes]
     gone = _end(connection, run, stored, places)
-    row_hashes, score_hashes = (np.concatenate(part) for part in zip(*hashes, strict=True))
-    here = fingerprints.of(
-        packed.ids, row_hash=row_hashes, score_hash=score_hashes, gone=np.zeros(len(places), dtype=bool)
-    )
+    own = dict(zip(_HASHES, np.concatenate(hashes, axis=1), strict=True))
+    here = fingerprints.of(packed.ids, **own, gone=np.zeros(len(places), dtype=bool))
     fingerprints.keep(connection, _KIND, run, here + _as_gone(stored.without(places)))
-    return Written(changed=changed, gone=gone, scores=history)
+    changed, scores, others = written.tolist()
+    return Written(changed=changed, gone=gone.leads, scores=scores, known=others + gone.known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """A part of the leads: which of them differ, what is written of them, and the hashes of all."""
+    """A part of the leads: what is written, the hashes of all, and what ends with it.
 
-    changed: npt.NDArray[np.int64]
+    Args:
+        rows: The cells of those that differ.
+        hashes: One row a kind of `_HASHES`, one column a lead, of all.
+        stepped: The ids of those that are stored with another step of the history.
+        unlike: The ids of those of which the rows hold something else as known.
+        counts: How many differ, begin a step, and have other things known.
+    """
+
     rows: _Rows
-    steps: _Rows
-    hashes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+    hashes: npt.NDArray[np.int64]
+    stepped: Sequence[str]
+    unlike: Sequence[str]
+    counts: tuple[int, int, int]
+
+    @classmethod
+    def of(
+        cls, part: Part, stored: Fingerprints, places: npt.NDArray[np.int64], of_run: tuple[Any, ...]
+    ) -> "_Prepared":
+        """What differs from what is stored at these places."""
+        hashes = np.stack([part.row_hashes, part.score_hashes, part.known_hashes])
+        before = np.stack([np.append(stored.columns[name], 0)[places] for name in _HASHES])
+        # No hash of a row or a step is 0, so a lead that is new (at place -1) differs.
+        rows, begun, others = (np.flatnonzero(unlike) for unlike in before != hashes)
+        return cls(
+            rows=part.rows(rows, of_run),
+            hashes=hashes,
+            stepped=stored.names(places[begun[places[begun] >= 0]]),
+            unlike=stored.names(places[others[before[2][others] != 0]]),
+            counts=(len(rows), len(begun), len(others)),
+        )
 
 
-def _end(connection: sa.Connection, run: Run, stored: Fingerprints, places: npt.NDArray[np.int64]) -> Sequence[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gone:
+    """How many leads are gone, and of how many of them something was known."""
+
+    leads: int
+    known: int
+
+
+def _end(connection: sa.Connection, run: Run, stored: Fingerprints, places: npt.NDArray[np.int64]) -> _Gone:
     """Mark those that the source no longer has."""
     unseen = stored.others(places)
-    gone = stored.names(unseen[~stored.columns["gone"][unseen]])
-    _mark_gone(connection, run, gone)
-    return gone
+    unseen = unseen[~stored.columns["gone"][unseen]]
+    held = unseen[stored.columns["known_hash"][unseen] != 0]
+    known.end(connection, run, stored.names(held))
+    _mark_gone(connection, run, stored.names(unseen))
+    return _Gone(leads=len(unseen), known=len(held))
 
 
 def _as_gone(left: Fingerprints) -> Fingerprints:
     """As `_mark_gone` leaves them."""
-    everyone = {"row_hash": np.zeros(len(left), dtype=np.int64), "gone": np.ones(len(left), dtype=bool)}
+    nothing = np.zeros(len(left), dtype=np.int64)
+    everyone = {"row_hash": nothing, "known_hash": nothing, "gone": np.ones(len(left), dtype=bool)}
     return Fingerprints(left.ids, {**left.columns, **everyone})
 
 
@@ -139,21 +172,14 @@ def _layout_id(connection: sa.Connection, layout: Layout) -> int:
 
 def _stored(connection: sa.Connection, run: Run) -> Fingerprints:
     """The hashes, and who is gone."""
-    types = {"row_hash": np.int64, "score_hash": np.int64, "gone": bool}
+    types = {**dict.fromkeys(_HASHES, np.int64), "gone": bool}
     rows = sa.select(leads.c.lead_id, *(leads.c[name] for name in types))
     return fingerprints.stored(connection, _KIND, run, rows, types)
 
 
-def _differs(
-    stored: npt.NDArray[np.int64], places: npt.NDArray[np.int64], now: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    # No hash is 0, so a lead that is new (at place -1) differs.
-    known = np.append(stored, 0)[places]
-    return np.flatnonzero(known != now)
-
-
 def _mark_gone(connection: sa.Connection, run: Run, ids: Sequence[str]) -> None:
     values = {"gone": True, "row_hash": 0, "run_id": run.id, "updated_at": to_micros(run.as_of)}
+    values |= {**steps.begun(), "known_hash": 0, "known_since": None}
     for chunk in chunks(ids, statements.ROWS):
         connection.execute(sa.update(leads).where(leads.c.lead_id.in_(chunk)).values(values))
 
@@ -161,7 +187,7 @@ def _mark_gone(connection: sa.Connection, run: Run, ids: Sequence[str]) -> None:
 def read(connection: sa.Connection, lead_id: str) -> LeadRecord | None:
     """A lead as the last run left it."""
     row = connection.execute(sa.select(leads).where(leads.c.lead_id == lead_id)).one_or_none()
-    return None if row is None else _record(row, _layouts(connection, {row.layout}))
+    return None if row is None else _record(row, read_layouts(connection, {row.layout}))
 
 
 def read_many(connection: sa.Connection, lead_ids: Collection[str]) -> list[LeadRecord]:
@@ -169,20 +195,15 @@ def read_many(connection: sa.Connection, lead_ids: Collection[str]) -> list[Lead
     query = sa.select(leads).where(leads.c.gone == sa.false())
     parts = (query.where(leads.c.lead_id.in_(chunk)) for chunk in chunks(sorted(set(lead_ids)), 2_000))
     rows = [row for part in parts for row in connection.execute(part)]
-    known = _layouts(connection, {row.layout for row in rows})
-    return sorted((_record(row, known) for row in rows), key=lambda record: record.lead_id)
+    numbered = read_layouts(connection, {row.layout for row in rows})
+    return sorted((_record(row, numbered) for row in rows), key=lambda record: record.lead_id)
 
 
-def _layouts(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Layout]:
-    kept = sa.select(layouts.c.id, layouts.c.text).where(layouts.c.id.in_(sorted(numbers)))
-    return {row.id: Layout.read(row.text) for row in connection.execute(kept)}
-
-
-def _record(row: sa.Row[*tuple[Any, ...]], known: Mapping[int, Layout]) -> LeadRecord:
+def _record(row: sa.Row[*tuple[Any, ...]], numbered: Mapping[int, Layout]) -> LeadRecord:
     fields = dict(row._mapping)  # noqa: SLF001 - the public name of a row's mapping begins so
-    for name in ("search", "row_hash", "score_hash"):
+    for name in _BESIDE:
         del fields[name]
-    layout, packed = known[fields.pop("layout")], fields.pop("packed")
+    layout, packed = numbered[fields.pop("layout")], fields.pop("packed")
     fields["attributes"] = loads(fields["attributes"])
     fields["fit_parts"] = unpack_fit(layout, packed)
     fields["verdicts"] = unpack_verdicts(layout, packed, loads(fields.pop("verdict_texts")))
@@ -220,15 +241,6 @@ def table(
     frame = framed(connection.execute(query).all(), names).set_index("lead_id")
     frame["claimed_by"] = frame["claimed_by"].fillna("")
     return frame.astype({"opened_at": float, "eligible": bool})
-
-
-def history(connection: sa.Connection, lead_id: str) -> list[ScoreRecord]:
-    """The steps of a lead's history, the oldest first."""
-    steps = sa.select(scores).where(scores.c.lead_id == lead_id).order_by(scores.c.as_of)
-    return [
-        ScoreRecord(**{**row._mapping, "as_of": from_micros(row.as_of)})  # noqa: SLF001
-        for row in connection.execute(steps)
-    ]
 
 
 def find(connection: sa.Connection, text: str, limit: int) -> list[Found]:

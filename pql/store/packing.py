@@ -27,10 +27,8 @@ _VERDICT = ("outcomes", "missing", "gated", "values", "latest_at", "strengths", 
 COLUMNS = (
     *("lead_id", "name", "domain", "search", "stage", "plan", "owner_email", "success_owner_email", "created_at"),
     *("attributes", "eligible", "ineligible_why", "fit", "coverage", "fit_grade", "behaviour", "band", "grade"),
-    *("tier", "packed", "verdict_texts", "row_hash", "score_hash"),
+    *("tier", "packed", "verdict_texts", "row_hash", "score_hash", "known_hash"),
 )
-# What a step of the history copies of a row.
-SCORED = ("lead_id", "eligible", "fit", "fit_grade", "behaviour", "band", "grade", "tier")
 
 
 class Packed:
@@ -40,7 +38,7 @@ class Packed:
         evaluation: All leads.
         shown: The attributes to keep.
         live: Leads with a live episode: of these the points are compared to the hundredth.
-        kept: The attributes that are kept with their validity.
+        kept: Those of which is kept when they were known: shown ones, and texts of `TEXTS`.
     """
 
     def __init__(
@@ -50,11 +48,10 @@ class Packed:
         self._leads, self._fit, self._scores = (
             frame.reset_index(drop=True) for frame in (evaluation.leads, evaluation.fit, evaluation.scores)
         )
-        self._kept = sorted(kept)
         self._shown = [name for name in shown if name in evaluation.leads]
         fit = [str(name) for name in evaluation.fit]
         parts = {kind: tuple(name for name in fit if name.startswith(begins)) for kind, begins in _PARTS.items()}
-        self.layout = Layout(tuple(map(str, evaluation.verdicts.outcomes)), **parts)
+        self.layout = Layout(tuple(map(str, evaluation.verdicts.outcomes)), **parts, known=tuple(sorted(kept)))
         self._verdicts = [_signal(evaluation.verdicts, name) for name in self.layout.signals]
         self._said = _said(evaluation.verdicts, self.layout.signals)
         self.ids = clean_texts(evaluation.leads.index.to_series())
@@ -72,7 +69,6 @@ class Packed:
             [_rounded(_chosen(columns, rows)) for columns in self._verdicts],
             self._said.iloc[rows],
             shown=self._shown,
-            kept=self._kept,
             live=self._live[rows],
         )
 
@@ -91,7 +87,6 @@ class Part:
         said: pd.DataFrame,
         *,
         shown: Sequence[str],
-        kept: Sequence[str],
         live: npt.NDArray[np.bool_],
     ) -> None:
         self._layout, self._ids, self._verdicts = layout, ids, verdicts
@@ -110,18 +105,39 @@ class Part:
         self._band = np.nan_to_num(_numbers(scores, "band")).astype(np.int64)
         self._eligible = scores["eligible"].fillna(value=False).to_numpy(dtype=bool)
         self.score_hashes = self._hash_scores()
-        self.row_hashes = self._hash_rows([*shown, *kept], live)
+        self.known_hashes = self._hash_known()
+        self.row_hashes = self._hash_rows(shown, live)
 
     def _hash_scores(self) -> npt.NDArray[np.int64]:
         words = [np.rint(np.nan_to_num(self._numbers["behaviour"])).astype(np.int64), self._band, self._eligible]
         return _combined(0, [*words, _text_hashes([self._texts[name] for name in _STANDING])], len(self._ids))
 
+    def _hash_known(self) -> npt.NDArray[np.int64]:
+        """Of what is known; 0 where that is nothing."""
+        names = self._layout.known
+        own = [self._attributes[name] for name in names if name not in TEXTS]
+        texts = [self._texts[name] for name in names if name in TEXTS]
+        texts += [_words(column) for column in own if not _is_number(column)]
+        numbers = [column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column)]
+        if not names:
+            return np.zeros(len(self._ids), dtype=np.int64)
+        seed = _seed(dumps(names))
+        hashes = _combined(seed, [_text_hashes(texts), *numbers] if texts else numbers, len(self._ids))
+        unknown = [[""]] * sum(name in TEXTS for name in names)
+        unknown += [["\x1f"]] * (len(texts) - len(unknown))
+        nothing: list[npt.NDArray[Any]] = [np.array([np.nan])] * len(numbers)
+        empty = _combined(seed, [_text_hashes(unknown), *nothing] if texts else nothing, 1)
+        return np.where(hashes == empty, np.int64(0), hashes)
+
     def _hash_rows(self, names: Sequence[str], live: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        seed = int.from_bytes(hashlib.blake2b(f"{self._layout.text}{dumps(names)}".encode(), digest_size=8).digest())
-        own = [*self._attributes.values(), *self._said.values()]
+        seed, known = _seed(f"{self._layout.text}{dumps(names)}"), self._layout.known
+        own = [column for name, column in self._attributes.items() if name not in known]
+        own += self._said.values()
+        texts = [self._texts[name] for name in self._texts if name == "name" or name not in known]
         words: list[npt.NDArray[Any]] = [
             self.score_hashes,
-            _text_hashes([*self._texts.values(), *(_words(column) for column in own if not _is_number(column))]),
+            self.known_hashes,
+            _text_hashes([*texts, *(_words(column) for column in own if not _is_number(column))]),
             *(column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column)),
             *(self._numbers[name] for name in ("fit", "coverage", "created_at")),
             *self._criteria,
@@ -144,21 +160,13 @@ class Part:
         columns = self._cells(positions)
         return list(zip(*(columns[name] for name in COLUMNS), *map(repeat, same), strict=False))
 
-    def scored(self, positions: npt.NDArray[np.int64], same: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The cells of `SCORED` at these positions, and after them those that are the same in every row."""
-        columns = self._scores(positions)
-        return list(zip(*(columns[name] for name in SCORED), *map(repeat, same), strict=False))
-
-    def _scores(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
+    def _cells(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
         places = positions.tolist()
         columns: dict[str, list[Any]] = {"lead_id": [self._ids[place] for place in places]}
         columns |= {name: [self._texts[name][place] for place in places] for name in self._texts}
         finite = {name: np.nan_to_num(self._numbers[name][positions]) for name in ("fit", "coverage", "behaviour")}
         columns |= {name: numbers.tolist() for name, numbers in finite.items()}
-        return columns | {"band": self._band[positions].tolist(), "eligible": self._eligible[positions].tolist()}
-
-    def _cells(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
-        columns = self._scores(positions)
+        columns |= {"band": self._band[positions].tolist(), "eligible": self._eligible[positions].tolist()}
         created = self._numbers["created_at"][positions]
         columns["created_at"] = [None if at != at else int(at) for at in created.tolist()]  # noqa: PLR0124 - NaN
         columns["search"] = _search(columns["lead_id"], columns["name"], columns["domain"])
@@ -171,9 +179,8 @@ class Part:
             [marks[positions] for marks in self._marks],
             len(positions),
         )
-        columns["row_hash"] = self.row_hashes[positions].tolist()
-        columns["score_hash"] = self.score_hashes[positions].tolist()
-        return columns
+        hashes = {"row_hash": self.row_hashes, "score_hash": self.score_hashes, "known_hash": self.known_hashes}
+        return columns | {name: hashed[positions].tolist() for name, hashed in hashes.items()}
 
 
 def _signal(verdicts: Verdicts, name: str) -> SignalColumns:
@@ -211,6 +218,10 @@ def _in_words(marks: Sequence[npt.NDArray[np.bool_]]) -> Iterable[Sequence[npt.N
 
 def _flags(marks: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.int64]:
     return sum((mark.astype(np.int64) << bit for bit, mark in enumerate(marks)), np.zeros_like(marks[0], np.int64))
+
+
+def _seed(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
 def _combined(seed: int, words: Iterable[npt.NDArray[Any]], size: int) -> npt.NDArray[np.int64]:

@@ -61,6 +61,15 @@ def upsert(
         connection.execute(upserted, chunk)
 
 
+def upsert_from(connection: sa.Connection, table: sa.Table, source: sa.Select[Any]) -> None:
+    """Add the rows of a query, whose columns bear the names of the table's, or write over those with the same key."""
+    names = [column.name for column in source.selected_columns]
+    key = [column.name for column in table.primary_key.columns]
+    statement = _insert(connection, table).from_select(names, source)
+    changes = {name: statement.excluded[name] for name in names if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
+
+
 def fetched(connection: sa.Connection, query: sa.Select[Any], types: Sequence[Any]) -> pd.DataFrame:
     """A query's rows as a frame, one type a column; piece by piece, so that a million rows are never all objects."""
     names = [column.name for column in query.selected_columns]
@@ -99,6 +108,7 @@ def write_rows(
     rows: Sequence[tuple[Any, ...]],
     *,
     key: Sequence[str],
+    also: Mapping[str, sa.ColumnElement[Any]] | None = None,
 ) -> None:
     """Add many rows, or write over those with the same key, as fast as the driver can; see decision 086.
 
@@ -108,12 +118,14 @@ def write_rows(
         columns: What the cells of a row are; the others keep what they have, or get their default.
         rows: The cells.
         key: The columns of the primary key.
+        also: What further columns become in a row that is there; see `new`.
     """
     if not rows:
         return
     statement = _insert(connection, table)
+    further = dict(also or {})
     if connection.dialect.name != "postgresql":
-        changes = {name: statement.excluded[name] for name in columns if name not in key}
+        changes = further | {name: statement.excluded[name] for name in columns if name not in key}
         upserted = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
         compiled = upserted.compile(dialect=connection.dialect, column_keys=list(columns))
         order = [columns.index(name) for name in compiled.positiontup or ()]
@@ -123,7 +135,7 @@ def write_rows(
     staged = _staged(connection, table, columns)
     _copy(connection, staged, rows)
     source = statement.from_select(list(columns), sa.select(*(staged.c[name] for name in columns)))
-    changes = {name: source.excluded[name] for name in columns if name not in key}
+    changes = further | {name: source.excluded[name] for name in columns if name not in key}
     connection.execute(source.on_conflict_do_update(index_elements=list(key), set_=changes))
 
 

@@ -81,14 +81,14 @@ def _sorted(statement: str) -> str:
 
 
 def test_migrating_twice_changes_nothing(settings: StateSettings, tmp_path: Path) -> None:
-    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0001", "0002", "0003", "0004", "0005"]
+    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0001", "0002", "0003", "0004", "0005", "0006"]
     assert migrate(settings, tmp_path) == ()
 
 
 def test_two_that_migrate_at_once_wait_for_each_other(settings: StateSettings, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         taken = list(pool.map(lambda _: migrate(settings, tmp_path), range(4)))
-    assert sorted(map(len, taken)) == [0, 0, 0, 5]
+    assert sorted(map(len, taken)) == [0, 0, 0, 6]
 
 
 def test_a_database_without_tables_asks_for_migrate(settings: StateSettings, tmp_path: Path) -> None:
@@ -119,6 +119,7 @@ OLD_LEAD: dict[str, object] = {
     "fit": 50,
     "behaviour": 41.24,
     "band": 3,
+    "grade": "B3",
     "fit_parts": '{"criterion.size":30.0,"criterion.industry":null,"persona.student":true}',
     "verdicts": '{"breadth":[1,3.5,1772438400000000,0,false,0.75,1,41.24,41.24],"plan":[0,"pro"],'
     '"team":[-1,null,null,2]}',
@@ -165,7 +166,7 @@ def at_step(settings: StateSettings, folder: Path, step: str) -> None:
 
 def test_what_was_kept_before_rows_were_packed_is_read_as_it_was(settings: StateSettings, tmp_path: Path) -> None:
     at_step(settings, tmp_path, "0001")
-    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0002", "0003", "0004", "0005"]
+    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0002", "0003", "0004", "0005", "0006"]
     store = open_store(settings, tmp_path)
     lead, empty = store.lead("007"), store.lead("008")
     assert lead is not None
