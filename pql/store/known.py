@@ -80,9 +80,10 @@ def _held(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Ite
     rows = connection.execute(query).all()
     layouts = read_layouts(connection, {row.layout for row in rows})
     for row in rows:
-        texts = {name: text for name, text in zip(TEXTS, row[len(columns) :], strict=True) if text}
-        values = loads(row.attributes) | texts
-        yield row.lead_id, row.since, {name: values[name] for name in layouts[row.layout].known if name in values}
+        texts = {name: text or None for name, text in zip(TEXTS, row[len(columns) :], strict=True)}
+        values = {**loads(row.attributes), **texts}
+        named = {name: values.get(name) for name in layouts[row.layout].known}
+        yield row.lead_id, row.since, {name: value for name, value in named.items() if value is not None}
 
 
 def _write(connection: sa.Connection, spans: Iterable[_Span], end: int | None) -> None:

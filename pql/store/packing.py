@@ -113,21 +113,14 @@ class Part:
         return _combined(0, [*words, _text_hashes([self._texts[name] for name in _STANDING])], len(self._ids))
 
     def _hash_known(self) -> npt.NDArray[np.int64]:
-        """Of what is known; 0 where that is nothing."""
-        names = self._layout.known
-        own = [self._attributes[name] for name in names if name not in TEXTS]
-        texts = [self._texts[name] for name in names if name in TEXTS]
-        texts += [_words(column) for column in own if not _is_number(column)]
-        numbers = [column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column)]
-        if not names:
-            return np.zeros(len(self._ids), dtype=np.int64)
-        seed = _seed(dumps(names))
-        hashes = _combined(seed, [_text_hashes(texts), *numbers] if texts else numbers, len(self._ids))
-        unknown = [[""]] * sum(name in TEXTS for name in names)
-        unknown += [["\x1f"]] * (len(texts) - len(unknown))
-        nothing: list[npt.NDArray[Any]] = [np.array([np.nan])] * len(numbers)
-        empty = _combined(seed, [_text_hashes(unknown), *nothing] if texts else nothing, 1)
-        return np.where(hashes == empty, np.int64(0), hashes)
+        """Of the values that are known, whichever names are kept beside them; 0 where that is nothing."""
+        total = np.zeros(len(self._ids), dtype=np.uint64)
+        for name in self._layout.known:
+            bits, unknown = _text_bits(self._texts[name]) if name in TEXTS else _value_bits(self._attributes[name])
+            # Two steps, since the columns' hashes are only added up.
+            hashes = _combined(_seed(name), [bits, np.zeros_like(bits)], len(bits)).view(np.uint64)
+            total += np.where(unknown, np.uint64(0), hashes)
+        return total.view(np.int64)
 
     def _hash_rows(self, names: Sequence[str], live: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         seed, known = _seed(f"{self._layout.text}{dumps(names)}"), self._layout.known
@@ -246,6 +239,21 @@ def _text_hashes(columns: Sequence[Sequence[str]]) -> Hashes:
 
 def _is_number(column: "pd.Series[Any]") -> bool:
     return pd.api.types.is_numeric_dtype(column.dtype)  # true and false are 1 and 0
+
+
+def _text_bits(texts: Sequence[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """What the texts are told apart by, and which are unknown: the empty ones."""
+    codes, uniques = pd.factorize(np.array(texts, dtype=object))
+    return text_hashes(uniques.tolist())[codes], (uniques == "")[codes]
+
+
+def _value_bits(column: "pd.Series[Any]") -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """The same of the values of an attribute; what JSON has not is unknown."""
+    if _is_number(column):
+        numbers = column.to_numpy(dtype=float, na_value=np.nan)
+        return numbers, ~np.isfinite(numbers)
+    codes, uniques = coded(column)
+    return text_hashes([*uniques, ""])[codes], codes < 0
 
 
 def _words(column: "pd.Series[Any]") -> list[str]:
