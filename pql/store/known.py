@@ -16,7 +16,7 @@ from pql.store.layout import read_layouts
 from pql.store.packing import TEXTS
 from pql.store.records import Run
 from pql.store.tables import leads, validity
-from pql.store.values import chunks, dumps, loads, text_hashes
+from pql.store.values import chunks, encoded, loads, text_hashes
 
 LEAD = "lead"
 COLUMNS = ("entity", "entity_id", "valid_from", "valid_to", "known", "hash")
@@ -88,7 +88,7 @@ def _held(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Ite
 
 def _write(connection: sa.Connection, spans: Iterable[_Span], end: int | None) -> None:
     whole = list(spans)
-    texts = [dumps(values) for _, _, values in whole]
+    texts = [encoded(values) for _, _, values in whole]
     hashes = text_hashes(texts).view(np.int64).tolist() if texts else []
     rows = [
         (LEAD, lead_id, begun, end, text, number)

@@ -150,30 +150,39 @@ class Part:
         """The cells of `COLUMNS` at these positions, and after them those that are the same in every row."""
         if not len(positions):
             return []
-        columns = self._cells(positions)
+        # All of them, as in a first run, need not be picked out one by one.
+        columns = self._cells(slice(None) if len(positions) == len(self._ids) else positions)
         return list(zip(*(columns[name] for name in COLUMNS), *map(repeat, same), strict=False))
 
-    def _cells(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
-        places = positions.tolist()
-        columns: dict[str, list[Any]] = {"lead_id": [self._ids[place] for place in places]}
-        columns |= {name: [self._texts[name][place] for place in places] for name in self._texts}
-        finite = {name: np.nan_to_num(self._numbers[name][positions]) for name in ("fit", "coverage", "behaviour")}
-        columns |= {name: numbers.tolist() for name, numbers in finite.items()}
-        columns |= {"band": self._band[positions].tolist(), "eligible": self._eligible[positions].tolist()}
-        created = self._numbers["created_at"][positions]
+    def _cells(self, rows: slice | npt.NDArray[np.int64]) -> dict[str, list[Any]]:
+        columns: dict[str, list[Any]] = {"lead_id": _picked(self._ids, rows)}
+        columns |= {name: _picked(texts, rows) for name, texts in self._texts.items()}
+        finite = {name: np.nan_to_num(self._numbers[name][rows]) for name in ("fit", "coverage", "behaviour")}
+        numbers = {
+            **finite,
+            "band": self._band[rows],
+            "eligible": self._eligible[rows],
+            "row_hash": self.row_hashes[rows],
+        }
+        numbers |= {"score_hash": self.score_hashes[rows], "known_hash": self.known_hashes[rows]}
+        columns |= {name: column.tolist() for name, column in numbers.items()}
+        created = self._numbers["created_at"][rows]
         columns["created_at"] = [None if at != at else int(at) for at in created.tolist()]  # noqa: PLR0124 - NaN
         columns["search"] = _search(columns["lead_id"], columns["name"], columns["domain"])
         for name, own in (("attributes", self._attributes), ("verdict_texts", self._said)):
-            columns[name] = objects({key: column.iloc[positions] for key, column in own.items()}, len(positions))
+            columns[name] = objects({key: column.iloc[rows] for key, column in own.items()}, len(created))
         columns["packed"] = pack(
             self._layout,
-            [_chosen(verdicts, positions) for verdicts in self._verdicts],
-            [points[positions] for points in self._criteria],
-            [marks[positions] for marks in self._marks],
-            len(positions),
+            [_chosen(verdicts, rows) for verdicts in self._verdicts],
+            [points[rows] for points in self._criteria],
+            [marks[rows] for marks in self._marks],
+            len(created),
         )
-        hashes = {"row_hash": self.row_hashes, "score_hash": self.score_hashes, "known_hash": self.known_hashes}
-        return columns | {name: hashed[positions].tolist() for name, hashed in hashes.items()}
+        return columns
+
+
+def _picked(texts: list[str], rows: slice | npt.NDArray[np.int64]) -> list[str]:
+    return texts[rows] if isinstance(rows, slice) else [texts[row] for row in rows.tolist()]
 
 
 def _signal(verdicts: Verdicts, name: str) -> SignalColumns:

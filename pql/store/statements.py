@@ -161,7 +161,8 @@ def _staged(connection: sa.Connection, table: sa.Table, columns: Sequence[str]) 
     if connection.scalar(sa.select(sa.func.to_regclass(f"pg_temp.{staged.name}"))) is None:
         staged.create(connection)
     else:
-        connection.execute(sa.delete(staged))
+        # Deleted rows would be read again with each part: within the transaction nothing clears them away.
+        connection.execute(sa.text("TRUNCATE " + connection.dialect.identifier_preparer.format_table(staged)))
     return staged
 
 

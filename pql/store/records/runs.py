@@ -107,7 +107,7 @@ class Committed:
     Args:
         leads_written: Current rows that were new or differed.
         leads_gone: Leads that the source no longer has.
-        scores_written: New rows of the history.
+        scores_written: Steps of the history that began.
         closed_before: Episodes that should have closed, but a rep had closed or taken them meanwhile.
         enqueued: New outbox rows.
         enqueued_before: Outbox rows that stood there already.
