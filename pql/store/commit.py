@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from pql.domain.calendar import to_micros
 from pql.domain.durations import Duration
 from pql.domain.messages import Subject
-from pql.store import episodes, held, leads, leases, outbox, runs, settings, statements, timers, told, turns, validity
+from pql.store import episodes, held, known, leads, leases, outbox, runs, settings, statements, timers, told, turns
+from pql.store import validity as spans
+from pql.store.known import LEAD
+from pql.store.packing import TEXTS
 from pql.store.records import Committed, DecisionRecord, OccurrenceRecord, Run, RunResults
 from pql.store.tables import decisions, occurrences
 from pql.store.values import clean, dumps, micros
-
-LEAD = "lead"  # the entity of which the leads' own rows tell what changed
 
 
 def write(connection: sa.Connection, run: Run, results: RunResults, now: datetime, lease: Duration) -> Committed:
@@ -22,7 +23,7 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     leases.require(connection, run.fence)
     runs.require_lock(connection, run, now, lease)
     runs.keep_definitions(connection, results.definitions_hash, results.sources, now)
-    written = _write_leads(connection, run, results)
+    written, validity_changes = _write_leads(connection, run, results)
     if results.hysteresis is not None:
         episodes.write_states(connection, results.hysteresis)
     # An episode may close and, after no cooldown, another open: the old one first.
@@ -38,8 +39,8 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
     enqueued = outbox.enqueue(connection, run, messages, now)
     turns.write(connection, results.turns, run.as_of)
     committed = Committed(
-        leads_written=len(written.changed) if written else 0,
-        leads_gone=len(written.gone) if written else 0,
+        leads_written=written.changed if written else 0,
+        leads_gone=written.gone if written else 0,
         scores_written=written.scores if written else 0,
         opened=len(results.opened),
         closed=closed,
@@ -48,10 +49,8 @@ def write(connection: sa.Connection, run: Run, results: RunResults, now: datetim
         decisions=len(decided),
         enqueued=enqueued,
         enqueued_before=len(results.outbox) - enqueued,
-        validity_changes=sum(
-            validity.write(connection, run, entity, known, _differing(results, entity, known, written))
-            for entity, known in results.validity.items()
-        ),
+        validity_changes=validity_changes
+        + sum(spans.write(connection, run, kind, values) for kind, values in results.validity.items() if kind != LEAD),
     )
     _finish(connection, run, results, committed, now)
     leases.require(connection, run.fence, until_the_end=True)
@@ -71,25 +70,35 @@ def _write_marks(connection: sa.Connection, run: Run, results: RunResults, now: 
         settings.put(connection, key, value, now)
 
 
-def _write_leads(connection: sa.Connection, run: Run, results: RunResults) -> leads.Written | None:
+def _write_leads(connection: sa.Connection, run: Run, results: RunResults) -> tuple[leads.Written | None, int]:
+    """Write the leads and what is known of them; and of how many something else is known."""
+    evaluation, values = results.evaluation, results.validity.get(LEAD)
+    if evaluation is not None and values is not None and _rows_hold(results, values):
+        loose = known.is_loose(connection)
+        changes = spans.write(connection, run, LEAD, _as_in_rows(values)) if loose else 0
+        kept = [str(name) for name in values]
+        written = leads.write(connection, run, evaluation, results.shown, kept, results.hashes)
+        if not loose:
+            return written, written.known
+        known.fasten(connection)
+        return written, changes
+    if evaluation is not None or values is not None:
+        known.loosen(connection)
+    changes = spans.write(connection, run, LEAD, values) if values is not None else 0
+    return None if evaluation is None else leads.write(connection, run, evaluation, results.shown), changes
+
+
+def _rows_hold(results: RunResults, values: pd.DataFrame) -> bool:
+    """Whether what is known of leads is what their rows hold anyway."""
     if results.evaluation is None:
-        return None
-    kept = results.validity.get(LEAD, pd.DataFrame()).columns
-    return leads.write(
-        connection, run, results.evaluation, [*results.shown], [str(name) for name in kept], results.hashes
-    )
+        return False
+    own = {*results.evaluation.leads.columns} & {*results.shown, *TEXTS}
+    return values.index.equals(results.evaluation.leads.index) and own.issuperset(values.columns)
 
 
-def _differing(
-    results: RunResults, entity: str, known: pd.DataFrame, written: leads.Written | None
-) -> validity.Differing | None:
-    """Which leads can have other values: their rows hold the same ones, so only those that were written."""
-    if entity != LEAD or written is None or results.evaluation is None:
-        return None
-    own = {*results.evaluation.leads.columns} & {*results.shown, *leads.TEXTS}
-    if not known.index.equals(results.evaluation.leads.index) or not own.issuperset(known.columns):
-        return None
-    return validity.Differing(known=written.changed, gone=written.gone)
+def _as_in_rows(values: pd.DataFrame) -> pd.DataFrame:
+    """Without empty texts in columns of their own: there they are unknown."""
+    return values.assign(**{name: values[name].where(values[name] != "") for name in TEXTS if name in values})
 
 
 def _finish(connection: sa.Connection, run: Run, results: RunResults, committed: Committed, now: datetime) -> None:

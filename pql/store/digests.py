@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
 from pql.domain.messages import Subject
-from pql.store import episodes
+from pql.store import episodes, steps
 from pql.store.engine import Database
 from pql.store.reading import decision_of
 from pql.store.records import Episode, LeadFacts, SentMessage, StoredDecision
@@ -22,7 +22,6 @@ from pql.store.tables import (
     occurrences,
     outbox,
     qualifications,
-    scores,
 )
 from pql.store.values import chunks, loads
 
@@ -132,17 +131,10 @@ class DigestReads:
 
     def scores_at(self, lead_ids: Collection[str], at: datetime) -> dict[str, tuple[str, float]]:
         """The grade and the behaviour score that each lead had at an instant; absent where none is known."""
-        past = scores.alias("past")
         found: dict[str, tuple[str, float]] = {}
-        newest = sa.select(sa.func.max(past.c.as_of)).where(
-            past.c.lead_id == scores.c.lead_id, past.c.as_of <= to_micros(at)
-        )
         with self.database.reads() as connection:
             for chunk in chunks(sorted(set(lead_ids)), MOST):
-                query = sa.select(scores.c.lead_id, scores.c.grade, scores.c.behaviour).where(
-                    scores.c.lead_id.in_(chunk), scores.c.as_of == newest.scalar_subquery()
-                )
-                found |= {row[0]: (row[1], float(row[2])) for row in connection.execute(query)}
+                found |= steps.at(connection, chunk, to_micros(at))
         return found
 
     def kept_back(

@@ -100,6 +100,11 @@ def keep(connection: sa.Connection, kind: str, run: Run, found: Fingerprints) ->
     statements.upsert(connection, fingerprints, [row], key=["kind"])
 
 
+def forget(connection: sa.Connection, *kinds: str) -> None:
+    """Let the next run ask the rows."""
+    connection.execute(sa.delete(fingerprints).where(fingerprints.c.kind.in_(kinds)))
+
+
 def _last(connection: sa.Connection, run: Run) -> str | None:
     """The last run of the job that is done."""
     done = sa.select(runs.c.id).where(runs.c.job == run.job, runs.c.status == "done")

@@ -12,15 +12,17 @@ that it was packed with. Form 1, all numbers little-endian:
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import sqlalchemy as sa
 
 from pql.domain.evaluation import Outcome
 from pql.store.records import StoredVerdict
+from pql.store.tables import layouts
 from pql.store.values import dumps, instant, loads
 
 FORM = 1
@@ -75,22 +77,25 @@ class Layout:
         signals: Their names.
         criteria: Names of parts of the fit that have points: `criterion.<name>`.
         marks: Names of parts that apply or not: `persona.<name>`, `exclusion.<name>`.
+        known: Names of the attributes of which is kept when they were known; they stand beside the bytes.
     """
 
     signals: tuple[str, ...]
     criteria: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """The layout as it is kept."""
-        return dumps({"form": FORM, "signals": self.signals, "criteria": self.criteria, "marks": self.marks})
+        parts = {"signals": self.signals, "criteria": self.criteria, "marks": self.marks, "known": self.known}
+        return dumps({"form": FORM, **parts})
 
     @classmethod
     def read(cls, text: str) -> "Layout":
         """What `text` gave."""
         kept = loads(text)
-        return cls(*(tuple(kept[name]) for name in ("signals", "criteria", "marks")))
+        return cls(*(tuple(kept.get(name, ())) for name in ("signals", "criteria", "marks", "known")))
 
     @property
     def head(self) -> int:
@@ -176,6 +181,12 @@ def _heads(criteria: Sequence[Floats], marks: Sequence[npt.NDArray[np.bool_]], c
     return np.hstack(
         [points.view(np.uint8).reshape(count, 4 * len(criteria)), np.packbits(held, axis=1, bitorder="little")]
     )
+
+
+def read_layouts(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Layout]:
+    """The layouts of these numbers."""
+    kept = sa.select(layouts.c.id, layouts.c.text).where(layouts.c.id.in_(sorted(numbers)))
+    return {row.id: Layout.read(row.text) for row in connection.execute(kept)}
 
 
 # --- reading one row --------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The current row of each lead, and its history."""
+"""The current row of each lead."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,15 +14,15 @@ import sqlalchemy as sa
 from pql.domain.calendar import from_micros, to_micros
 from pql.domain.evaluation import Evaluation, Rows
 from pql.domain.overview import SLICE, Overview
-from pql.store import fingerprints, statements
+from pql.store import fingerprints, known, statements, steps
 from pql.store.fingerprints import Fingerprints
-from pql.store.layout import Layout, unpack_fit, unpack_verdicts
-from pql.store.packing import COLUMNS, SCORED, TEXTS, Packed, hashes_of, layout_of, texts_of
-from pql.store.records import Found, LeadHashes, LeadRecord, Run, ScoreRecord
-from pql.store.tables import layouts, leads, qualifications, scores
+from pql.store.layout import Layout, read_layouts, unpack_fit, unpack_verdicts
+from pql.store.packing import COLUMNS, Packed, hashes_of, layout_of, texts_of
+from pql.store.records import Found, LeadHashes, LeadRecord, Run
+from pql.store.tables import layouts, leads, qualifications
 from pql.store.values import chunks, framed, instant, loads
 
-__all__ = ["TEXTS", "Written", "find", "history", "read", "table", "write"]
+__all__ = ["Written", "find", "read", "table", "write"]
 
 ROWS = 10_000  # leads packed at a time
 _SHOWN = (
@@ -31,6 +31,8 @@ _SHOWN = (
 )
 _WRITTEN = (*COLUMNS, "run_id", "updated_at", "gone", "layout")
 _KIND = "leads"
+_HASHES = ("row_hash", "score_hash", "known_hash")
+_BESIDE = ("search", *_HASHES, "scored_at", "scored_by", "scored_fit", "scored_behaviour", "known_since")
 _NEAR = 0.6
 _Rows: TypeAlias = list[tuple[Any, ...]]
 _Made = TypeVar("_Made")
@@ -42,14 +44,16 @@ class Written:
     """What was written of the leads.
 
     Args:
-        changed: The positions in the evaluation of the leads that were written.
-        gone: The ids of those that the source no longer has.
+        changed: How many leads were written.
+        gone: How many the source no longer has.
         scores: How many steps of history there are more.
+        known: Of how many something else is known, or nothing any more.
     """
 
-    changed: npt.NDArray[np.int64]
-    gone: Sequence[str]
+    changed: int
+    gone: int
     scores: int
+    known: int
 
 
 def write(
@@ -62,46 +66,77 @@ def write(
 ) -> Written:
     """Write the leads that differ from what is stored, part by part.
 
-    `kept`: the attributes that are kept with their validity; where these become others, every lead differs.
-    `hashes`: those of all leads, where they are known.
+    `kept`: the attributes of which is kept when they were known; where these become others, every lead differs.
+    `hashes`: those of all leads, with `shown` and `kept`; None: they are worked out.
     """
-    live = [*connection.scalars(sa.select(qualifications.c.lead_id).where(qualifications.c.closed_at.is_(None)))]
-    here = hashes or hashes_of(evaluation.part(slice(0, len(evaluation.leads))), shown, live, kept=kept)
+    here = hashes or hashes_of(evaluation.part(slice(0, len(evaluation.leads))), shown, _live(connection), kept=kept)
     stored = _stored(connection, run)
     ids = texts_of(evaluation.leads.index)
-    places = stored.places(ids)
-    changed = _differs(stored.columns["row_hash"], places, here.rows)
-    scored = _differs(stored.columns["score_hash"], places, here.scores)
-    of_run = (run.id, to_micros(run.as_of), False, _layout_id(connection, layout_of(evaluation.part(slice(0, 0)))))
-    history = 0
-    for rows, steps in _one_ahead(_prepared(evaluation, here, changed, scored, shown, of_run)):
-        statements.write_rows(connection, leads, _WRITTEN, rows, key=["lead_id"])
-        statements.write_rows(connection, scores, (*SCORED, "run_id", "as_of"), steps, key=["lead_id", "as_of"])
-        history += len(steps)
-    gone = _end(connection, run, stored, places)
-    left = _as_gone(stored.without(places))
-    now = Fingerprints(ids, {"row_hash": here.rows, "score_hash": here.scores, "gone": np.zeros(len(ids), dtype=bool)})
-    fingerprints.keep(connection, _KIND, run, now + left)
-    return Written(changed=changed, gone=gone, scores=history)
+    differing = _Differing.of(stored, stored.places(ids), here)
+    layout = _layout_id(connection, layout_of(evaluation.part(slice(0, 0)), kept))
+    of_run = (run.id, to_micros(run.as_of), False, layout)
+    lasting = {**steps.kept(connection), **known.kept(connection)}
+    steps.end(connection, run, differing.stepped)
+    known.end(connection, run, differing.unlike)
+    for rows in _one_ahead(_rows(evaluation, here, differing.rows, shown, kept, of_run)):
+        statements.write_rows(connection, leads, _WRITTEN, rows, key=["lead_id"], also=lasting)
+    gone = _end(connection, run, stored, stored.places(ids))
+    now = dict(zip(_HASHES, (here.rows, here.scores, here.known), strict=True))
+    everyone = Fingerprints(ids, {**now, "gone": np.zeros(len(ids), dtype=bool)})
+    fingerprints.keep(connection, _KIND, run, everyone + _as_gone(stored.without(stored.places(ids))))
+    _, scores, others = differing.counts
+    return Written(changed=len(differing.rows), gone=gone.leads, scores=scores, known=others + gone.known)
 
 
-def _prepared(
+def _live(connection: sa.Connection) -> Sequence[str]:
+    return [*connection.scalars(sa.select(qualifications.c.lead_id).where(qualifications.c.closed_at.is_(None)))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Differing:
+    """Which leads are not as they are stored, and what ends with it.
+
+    Args:
+        rows: The positions of those that differ.
+        stepped: The ids of those that are stored with another step of the history.
+        unlike: The ids of those of which the rows hold something else as known.
+        counts: How many differ, begin a step, and have other things known.
+    """
+
+    rows: npt.NDArray[np.int64]
+    stepped: Sequence[str]
+    unlike: Sequence[str]
+    counts: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, stored: Fingerprints, places: npt.NDArray[np.int64], hashes: LeadHashes) -> "_Differing":
+        """What differs from what is stored at these places."""
+        now = (hashes.rows, hashes.scores, hashes.known)
+        before = [np.append(stored.columns[name], 0)[places] for name in _HASHES]
+        # No hash of a row or a step is 0, so a lead that is new (at place -1) differs.
+        rows, begun, others = (np.flatnonzero(was != is_) for was, is_ in zip(before, now, strict=True))
+        return cls(
+            rows=rows,
+            stepped=stored.names(places[begun[places[begun] >= 0]]),
+            unlike=stored.names(places[others[before[2][others] != 0]]),
+            counts=(len(rows), len(begun), len(others)),
+        )
+
+
+def _rows(
     evaluation: Evaluation | Overview,
     hashes: LeadHashes,
-    changed: npt.NDArray[np.int64],
-    scored: npt.NDArray[np.int64],
+    differing: npt.NDArray[np.int64],
     shown: Sequence[str],
+    kept: Sequence[str],
     of_run: tuple[Any, ...],
-) -> Iterator[tuple[_Rows, _Rows]]:
-    """The rows of the leads that changed, and the steps of the history, a part at a time."""
-    for begin in range(0, len(changed), SLICE):
-        positions = changed[begin : begin + SLICE]
-        own = LeadHashes(rows=hashes.rows[positions], scores=hashes.scores[positions])
-        packed = Packed(evaluation.part(_as_rows(positions)), shown, hashes=own)
-        stepped = np.isin(positions, scored)
+) -> Iterator[_Rows]:
+    """The rows of the leads that differ, a part at a time."""
+    for begin in range(0, len(differing), SLICE):
+        positions = differing[begin : begin + SLICE]
+        packed = Packed(evaluation.part(_as_rows(positions)), shown, kept=kept, hashes=hashes.of(positions))
         for start in range(0, len(positions), ROWS):
-            places = np.arange(start, min(start + ROWS, len(positions)))
-            yield packed.rows(places, of_run), packed.scored(places[stepped[places]], of_run[:2])
+            yield packed.rows(slice(start, start + ROWS), of_run)
 
 
 def _as_rows(positions: npt.NDArray[np.int64]) -> Rows:
@@ -110,17 +145,28 @@ def _as_rows(positions: npt.NDArray[np.int64]) -> Rows:
     return slice(int(positions[0]), int(positions[-1]) + 1) if whole else positions
 
 
-def _end(connection: sa.Connection, run: Run, stored: Fingerprints, places: npt.NDArray[np.int64]) -> Sequence[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gone:
+    """How many leads are gone, and of how many of them something was known."""
+
+    leads: int
+    known: int
+
+
+def _end(connection: sa.Connection, run: Run, stored: Fingerprints, places: npt.NDArray[np.int64]) -> _Gone:
     """Mark those that the source no longer has."""
     unseen = stored.others(places)
-    gone = stored.names(unseen[~stored.columns["gone"][unseen]])
-    _mark_gone(connection, run, gone)
-    return gone
+    unseen = unseen[~stored.columns["gone"][unseen]]
+    held = unseen[stored.columns["known_hash"][unseen] != 0]
+    known.end(connection, run, stored.names(held))
+    _mark_gone(connection, run, stored.names(unseen))
+    return _Gone(leads=len(unseen), known=len(held))
 
 
 def _as_gone(left: Fingerprints) -> Fingerprints:
     """As `_mark_gone` leaves them."""
-    everyone = {"row_hash": np.zeros(len(left), dtype=np.int64), "gone": np.ones(len(left), dtype=bool)}
+    nothing = np.zeros(len(left), dtype=np.int64)
+    everyone = {"row_hash": nothing, "known_hash": nothing, "gone": np.ones(len(left), dtype=bool)}
     return Fingerprints(left.ids, {**left.columns, **everyone})
 
 
@@ -141,21 +187,14 @@ def _layout_id(connection: sa.Connection, layout: Layout) -> int:
 
 def _stored(connection: sa.Connection, run: Run) -> Fingerprints:
     """The hashes, and who is gone."""
-    types = {"row_hash": np.int64, "score_hash": np.int64, "gone": bool}
+    types = {**dict.fromkeys(_HASHES, np.int64), "gone": bool}
     rows = sa.select(leads.c.lead_id, *(leads.c[name] for name in types))
     return fingerprints.stored(connection, _KIND, run, rows, types)
 
 
-def _differs(
-    stored: npt.NDArray[np.int64], places: npt.NDArray[np.int64], now: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    # No hash is 0, so a lead that is new (at place -1) differs.
-    known = np.append(stored, 0)[places]
-    return np.flatnonzero(known != now)
-
-
 def _mark_gone(connection: sa.Connection, run: Run, ids: Sequence[str]) -> None:
     values = {"gone": True, "row_hash": 0, "run_id": run.id, "updated_at": to_micros(run.as_of)}
+    values |= {**steps.begun(), "known_hash": 0, "known_since": None}
     for chunk in chunks(ids, statements.ROWS):
         connection.execute(sa.update(leads).where(leads.c.lead_id.in_(chunk)).values(values))
 
@@ -163,7 +202,7 @@ def _mark_gone(connection: sa.Connection, run: Run, ids: Sequence[str]) -> None:
 def read(connection: sa.Connection, lead_id: str) -> LeadRecord | None:
     """A lead as the last run left it."""
     row = connection.execute(sa.select(leads).where(leads.c.lead_id == lead_id)).one_or_none()
-    return None if row is None else _record(row, _layouts(connection, {row.layout}))
+    return None if row is None else _record(row, read_layouts(connection, {row.layout}))
 
 
 def read_many(connection: sa.Connection, lead_ids: Collection[str]) -> list[LeadRecord]:
@@ -171,20 +210,15 @@ def read_many(connection: sa.Connection, lead_ids: Collection[str]) -> list[Lead
     query = sa.select(leads).where(leads.c.gone == sa.false())
     parts = (query.where(leads.c.lead_id.in_(chunk)) for chunk in chunks(sorted(set(lead_ids)), 2_000))
     rows = [row for part in parts for row in connection.execute(part)]
-    known = _layouts(connection, {row.layout for row in rows})
-    return sorted((_record(row, known) for row in rows), key=lambda record: record.lead_id)
+    numbered = read_layouts(connection, {row.layout for row in rows})
+    return sorted((_record(row, numbered) for row in rows), key=lambda record: record.lead_id)
 
 
-def _layouts(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Layout]:
-    kept = sa.select(layouts.c.id, layouts.c.text).where(layouts.c.id.in_(sorted(numbers)))
-    return {row.id: Layout.read(row.text) for row in connection.execute(kept)}
-
-
-def _record(row: sa.Row[*tuple[Any, ...]], known: Mapping[int, Layout]) -> LeadRecord:
+def _record(row: sa.Row[*tuple[Any, ...]], numbered: Mapping[int, Layout]) -> LeadRecord:
     fields = dict(row._mapping)  # noqa: SLF001 - the public name of a row's mapping begins so
-    for name in ("search", "row_hash", "score_hash"):
+    for name in _BESIDE:
         del fields[name]
-    layout, packed = known[fields.pop("layout")], fields.pop("packed")
+    layout, packed = numbered[fields.pop("layout")], fields.pop("packed")
     fields["attributes"] = loads(fields["attributes"])
     fields["fit_parts"] = unpack_fit(layout, packed)
     fields["verdicts"] = unpack_verdicts(layout, packed, loads(fields.pop("verdict_texts")))
@@ -222,15 +256,6 @@ def table(
     frame = framed(connection.execute(query).all(), names).set_index("lead_id")
     frame["claimed_by"] = frame["claimed_by"].fillna("")
     return frame.astype({"opened_at": float, "eligible": bool})
-
-
-def history(connection: sa.Connection, lead_id: str) -> list[ScoreRecord]:
-    """The steps of a lead's history, the oldest first."""
-    steps = sa.select(scores).where(scores.c.lead_id == lead_id).order_by(scores.c.as_of)
-    return [
-        ScoreRecord(**{**row._mapping, "as_of": from_micros(row.as_of)})  # noqa: SLF001
-        for row in connection.execute(steps)
-    ]
 
 
 def find(connection: sa.Connection, text: str, limit: int) -> list[Found]:

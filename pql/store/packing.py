@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pql.domain.evaluation import Evaluation, Verdicts
-from pql.store.hashing import Whole, column_hashes, combined, joined_hashes
+from pql.domain.evaluation import Evaluation, Rows, Verdicts
+from pql.store.hashing import Hashes, Whole, column_hashes, combined, joined_hashes
 from pql.store.layout import Floats, Layout, SignalColumns, pack
 from pql.store.records import LeadHashes
 from pql.store.values import clean_texts, dumps, objects
@@ -29,10 +29,8 @@ _VERDICT = ("outcomes", "missing", "gated", "values", "latest_at", "strengths", 
 COLUMNS = (
     *("lead_id", "name", "domain", "search", "stage", "plan", "owner_email", "success_owner_email", "created_at"),
     *("attributes", "eligible", "ineligible_why", "fit", "coverage", "fit_grade", "behaviour", "band", "grade"),
-    *("tier", "packed", "verdict_texts", "row_hash", "score_hash"),
+    *("tier", "packed", "verdict_texts", "row_hash", "score_hash", "known_hash"),
 )
-# What a step of the history copies of a row.
-SCORED = ("lead_id", "eligible", "fit", "fit_grade", "behaviour", "band", "grade", "tier")
 
 
 def hashes_of(
@@ -49,7 +47,7 @@ class Packed:
         evaluation: Of these leads.
         shown: The attributes to keep.
         live: Leads with a live episode: of these the points are compared to the hundredth.
-        kept: The attributes that are kept with their validity.
+        kept: Those of which is kept when they were known: shown ones, and texts of `TEXTS`.
         hashes: Those of these leads, where they are known; else they are worked out.
     """
 
@@ -67,11 +65,11 @@ class Packed:
             frame.reset_index(drop=True) for frame in (evaluation.leads, evaluation.fit, evaluation.scores)
         )
         index = evaluation.leads.index
-        self._index, self._kept = index, sorted(kept)
+        self._ids = index.to_series(index=leads.index)
         self._live = pd.Index([*live], dtype=index.dtype).get_indexer(index) >= 0
-        self.layout = layout = layout_of(evaluation)
+        self.layout = layout = layout_of(evaluation, kept)
         if hashes is not None:
-            self.row_hashes, self.score_hashes = hashes.rows, hashes.scores
+            self.hashes = hashes
         self._verdicts = [_signal(evaluation.verdicts, name) for name in layout.signals]
         self._criteria = [_numbers(fit, name) for name in layout.criteria]
         self._marks = [fit[name].fillna(value=False).to_numpy(dtype=bool) for name in layout.marks]
@@ -89,39 +87,42 @@ class Packed:
         self._eligible = scores["eligible"].fillna(value=False).to_numpy(dtype=bool)
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._ids)
 
     @cached_property
-    def ids(self) -> list[str]:
-        """Those of the leads, as they are stored."""
-        return clean_texts(self._index.to_series())
-
-    @property
     def hashes(self) -> LeadHashes:
         """Of each lead."""
-        return LeadHashes(rows=self.row_hashes, scores=self.score_hashes)
+        scores, known = self._hash_scores(), self._hash_known()
+        return LeadHashes(rows=self._hash_rows(scores, known), scores=scores, known=known)
 
-    @cached_property
-    def score_hashes(self) -> Whole:
-        """What tells a step of the history from the one before."""
+    def _hash_scores(self) -> Whole:
         words = [np.rint(np.nan_to_num(self._numbers["behaviour"])).astype(np.int64), self._band, self._eligible]
         return combined(0, [*words, joined_hashes([self._texts[name] for name in _STANDING])], len(self))
 
-    @cached_property
-    def row_hashes(self) -> Whole:
-        """What tells a row from what is stored."""
-        names = [*self._attributes, *self._kept]
-        seed = int.from_bytes(hashlib.blake2b(f"{self.layout.text}{dumps(names)}".encode(), digest_size=8).digest())
-        hashes = combined(seed, self._words(), len(self))
+    def _hash_known(self) -> Whole:
+        """Of the values that are known, whichever names are kept beside them; 0 where that is nothing."""
+        total = np.zeros(len(self), dtype=np.uint64)
+        for name in self.layout.known:
+            bits, unknown = _text_bits(self._texts[name]) if name in TEXTS else _value_bits(self._attributes[name])
+            # Two steps, since the columns' hashes are only added up.
+            hashes = combined(_seed(name), [bits, np.zeros_like(bits)], len(bits)).view(np.uint64)
+            total += np.where(unknown, np.uint64(0), hashes)
+        return total.view(np.int64)
+
+    def _hash_rows(self, scores: Whole, known: Whole) -> Whole:
+        seed = _seed(f"{self.layout.text}{dumps([*self._attributes])}")
+        hashes = combined(seed, self._words(scores, known), len(self))
         if self._live.any():
             exact = [hashes, self._numbers["behaviour"], *self._verdict_points()]
             hashes = np.where(self._live, combined(seed, exact, len(self)), hashes)
         return hashes
 
-    def _words(self) -> Iterable[npt.NDArray[Any]]:
-        own = [*self._attributes.values(), *self._said.values()]
-        yield self.score_hashes
-        yield from (column_hashes(column) for column in self._texts.values())
+    def _words(self, scores: Whole, known: Whole) -> Iterable[npt.NDArray[Any]]:
+        names = self.layout.known
+        own = [column for name, column in self._attributes.items() if name not in names]
+        own += self._said.values()
+        yield from (scores, known)
+        yield from (column_hashes(self._texts[name]) for name in self._texts if name == "name" or name not in names)
         yield from (column_hashes(column) for column in own if not _is_number(column))
         yield from (column.to_numpy(dtype=float, na_value=np.nan) for column in own if _is_number(column))
         yield from (self._numbers[name] for name in ("fit", "coverage", "created_at"))
@@ -132,42 +133,31 @@ class Packed:
     def _verdict_points(self) -> Iterable[Floats]:
         return (np.round(part, 2) for columns in self._verdicts for part in (columns.points, columns.counted))
 
-    def rows(self, positions: npt.NDArray[np.int64], same: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The cells of `COLUMNS` at these positions, and after them those that are the same in every row."""
-        if not len(positions):
-            return []
-        columns = self._cells(positions)
+    def rows(self, places: Rows, same: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The cells of `COLUMNS` of some leads, and after them those that are the same in every row."""
+        columns = self._cells(places)
         return list(zip(*(columns[name] for name in COLUMNS), *map(repeat, same), strict=False))
 
-    def scored(self, positions: npt.NDArray[np.int64], same: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The cells of `SCORED` at these positions, and after them those that are the same in every row."""
-        columns = self._scores(positions)
-        return list(zip(*(columns[name] for name in SCORED), *map(repeat, same), strict=False))
-
-    def _scores(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
-        places = positions.tolist()
-        columns: dict[str, list[Any]] = {"lead_id": [self.ids[place] for place in places]}
-        columns |= {name: clean_texts(column.iloc[positions]) for name, column in self._texts.items()}
-        finite = {name: np.nan_to_num(self._numbers[name][positions]) for name in ("fit", "coverage", "behaviour")}
-        columns |= {name: numbers.tolist() for name, numbers in finite.items()}
-        return columns | {"band": self._band[positions].tolist(), "eligible": self._eligible[positions].tolist()}
-
-    def _cells(self, positions: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
-        columns = self._scores(positions)
-        created = self._numbers["created_at"][positions]
+    def _cells(self, rows: Rows) -> dict[str, list[Any]]:
+        columns: dict[str, list[Any]] = {name: clean_texts(text.iloc[rows]) for name, text in self._texts.items()}
+        finite = {name: np.nan_to_num(self._numbers[name][rows]) for name in ("fit", "coverage", "behaviour")}
+        hashes = {"row_hash": self.hashes.rows, "score_hash": self.hashes.scores, "known_hash": self.hashes.known}
+        numbers = {"band": self._band, "eligible": self._eligible, **hashes}
+        numbers = {**finite, **{name: column[rows] for name, column in numbers.items()}}
+        columns |= {name: column.tolist() for name, column in numbers.items()}
+        columns["lead_id"] = clean_texts(self._ids.iloc[rows])
+        created = self._numbers["created_at"][rows]
         columns["created_at"] = [None if at != at else int(at) for at in created.tolist()]  # noqa: PLR0124 - NaN
         columns["search"] = _search(columns["lead_id"], columns["name"], columns["domain"])
         for name, own in (("attributes", self._attributes), ("verdict_texts", self._said)):
-            columns[name] = objects({key: column.iloc[positions] for key, column in own.items()}, len(positions))
+            columns[name] = objects({key: column.iloc[rows] for key, column in own.items()}, len(created))
         columns["packed"] = pack(
             self.layout,
-            [_chosen(verdicts, positions) for verdicts in self._verdicts],
-            [points[positions] for points in self._criteria],
-            [marks[positions] for marks in self._marks],
-            len(positions),
+            [_chosen(verdicts, rows) for verdicts in self._verdicts],
+            [points[rows] for points in self._criteria],
+            [marks[rows] for marks in self._marks],
+            len(created),
         )
-        columns["row_hash"] = self.row_hashes[positions].tolist()
-        columns["score_hash"] = self.score_hashes[positions].tolist()
         return columns
 
 
@@ -179,11 +169,11 @@ def _signal(verdicts: Verdicts, name: str) -> SignalColumns:
     return SignalColumns(values=np.round(numbers, 6), **{part: column.to_numpy() for part, column in parts.items()})
 
 
-def layout_of(evaluation: Evaluation) -> Layout:
+def layout_of(evaluation: Evaluation, kept: Collection[str] = ()) -> Layout:
     """What stands in the packed rows of an evaluation."""
     fit = [str(name) for name in evaluation.fit]
     parts = {kind: tuple(name for name in fit if name.startswith(begins)) for kind, begins in _PARTS.items()}
-    return Layout(tuple(map(str, evaluation.verdicts.outcomes)), **parts)
+    return Layout(tuple(map(str, evaluation.verdicts.outcomes)), **parts, known=tuple(sorted(kept)))
 
 
 def texts_of(index: "pd.Index[Any]") -> pa.Array:
@@ -201,7 +191,7 @@ def _said(verdicts: Verdicts, signals: Sequence[str]) -> "dict[str, pd.Series[An
     return {name: verdicts.values[name].reset_index(drop=True) for name in texts}
 
 
-def _chosen(columns: SignalColumns, rows: npt.NDArray[np.int64]) -> SignalColumns:
+def _chosen(columns: SignalColumns, rows: Rows) -> SignalColumns:
     return SignalColumns(**{part: getattr(columns, part)[rows] for part in _VERDICT})
 
 
@@ -218,6 +208,23 @@ def _in_words(marks: Sequence[npt.NDArray[np.bool_]]) -> Iterable[Sequence[npt.N
 
 def _flags(marks: Sequence[npt.NDArray[np.bool_]]) -> npt.NDArray[np.int64]:
     return sum((mark.astype(np.int64) << bit for bit, mark in enumerate(marks)), np.zeros_like(marks[0], np.int64))
+
+
+def _seed(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def _text_bits(texts: "pd.Series[str]") -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """What the texts are told apart by, and which are unknown: the empty ones."""
+    return column_hashes(texts), texts.fillna("").eq("").to_numpy(dtype=bool)
+
+
+def _value_bits(column: "pd.Series[Any]") -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """The same of the values of an attribute; what JSON has not is unknown."""
+    if _is_number(column):
+        numbers = column.to_numpy(dtype=float, na_value=np.nan)
+        return numbers, ~np.isfinite(numbers)
+    return column_hashes(column), column.isna().to_numpy(dtype=bool)
 
 
 def _is_number(column: "pd.Series[Any]") -> bool:

@@ -1,6 +1,7 @@
 """Statements that SQLite and PostgreSQL write alike, but SQLAlchemy keeps in two places."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -15,6 +16,8 @@ from pql.store.values import chunks
 
 ROWS = 5_000  # a statement's rows at a time: bounds the memory, costs nothing
 PIECE = 50_000  # rows read at a time
+LITE_ROWS = 250  # rows a statement of SQLite
+LITE_CELLS = 32_766  # the most parameters that SQLite takes
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
@@ -69,6 +72,15 @@ def bare(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ..
         return list(source.fetchall())
 
 
+def upsert_from(connection: sa.Connection, table: sa.Table, source: sa.Select[Any]) -> None:
+    """Add the rows of a query, whose columns bear the names of the table's, or write over those with the same key."""
+    names = [column.name for column in source.selected_columns]
+    key = [column.name for column in table.primary_key.columns]
+    statement = _insert(connection, table).from_select(names, source)
+    changes = {name: statement.excluded[name] for name in names if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
+
+
 def fetched(connection: sa.Connection, query: sa.Select[Any], types: Sequence[Any]) -> pd.DataFrame:
     """A query's rows as a frame, one type a column; piece by piece, so that a million rows are never all objects."""
     names = [column.name for column in query.selected_columns]
@@ -107,6 +119,7 @@ def write_rows(
     rows: Sequence[tuple[Any, ...]],
     *,
     key: Sequence[str],
+    also: Mapping[str, sa.ColumnElement[Any]] | None = None,
 ) -> None:
     """Add many rows, or write over those with the same key, as fast as the driver can; see decision 086.
 
@@ -116,23 +129,37 @@ def write_rows(
         columns: What the cells of a row are; the others keep what they have, or get their default.
         rows: The cells.
         key: The columns of the primary key.
+        also: What further columns become in a row that is there; see `new`.
     """
     if not rows:
         return
     statement = _insert(connection, table)
+    further = dict(also or {})
     if connection.dialect.name != "postgresql":
-        changes = {name: statement.excluded[name] for name in columns if name not in key}
+        changes = further | {name: statement.excluded[name] for name in columns if name not in key}
         upserted = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
         compiled = upserted.compile(dialect=connection.dialect, column_keys=list(columns))
         order = [columns.index(name) for name in compiled.positiontup or ()]
         ordered = rows if order == list(range(len(order))) else list(map(itemgetter(*order), rows))
-        connection.exec_driver_sql(str(compiled), ordered)
+        _write_lite(connection, str(compiled), len(columns), ordered)
         return
     staged = _staged(connection, table, columns)
     _copy(connection, staged, rows)
     source = statement.from_select(list(columns), sa.select(*(staged.c[name] for name in columns)))
-    changes = {name: source.excluded[name] for name in columns if name not in key}
+    changes = further | {name: source.excluded[name] for name in columns if name not in key}
     connection.execute(source.on_conflict_do_update(index_elements=list(key), set_=changes))
+
+
+def _write_lite(connection: sa.Connection, statement: str, width: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run an insert of one row for many, a thousand at a time: meanwhile other threads may use Python."""
+    one = f"({', '.join('?' * width)})"
+    size = min(LITE_ROWS, LITE_CELLS // width)
+    many = statement.replace(one, ", ".join([one] * size), 1)
+    whole = len(rows) - len(rows) % size
+    for start in range(0, whole, size):
+        connection.exec_driver_sql(many, tuple(chain.from_iterable(rows[start : start + size])))
+    if whole < len(rows):
+        connection.exec_driver_sql(statement, list(rows[whole:]))
 
 
 def _staged(connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> sa.Table:
@@ -142,7 +169,8 @@ def _staged(connection: sa.Connection, table: sa.Table, columns: Sequence[str]) 
     if connection.scalar(sa.select(sa.func.to_regclass(f"pg_temp.{staged.name}"))) is None:
         staged.create(connection)
     else:
-        connection.execute(sa.delete(staged))
+        # Deleted rows would be read again with each part: within the transaction nothing clears them away.
+        connection.execute(sa.text("TRUNCATE " + connection.dialect.identifier_preparer.format_table(staged)))
     return staged
 
 

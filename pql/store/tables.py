@@ -124,6 +124,14 @@ leads = sa.Table(
     sa.Column("layout", sa.BigInteger, nullable=False),  # which of `layouts` says what stands in `packed`
     sa.Column("packed", sa.LargeBinary, nullable=False),  # verdicts and parts of the fit; see layout.py
     _json("verdict_texts"),  # the values that are text, by signal
+    # The step of the history that lasts (see steps.py), as it began; null: as the row was written.
+    _maybe("scored_at"),
+    sa.Column("scored_by", sa.Text),  # the run
+    sa.Column("scored_fit", sa.Float(53)),
+    sa.Column("scored_behaviour", sa.Float(53)),
+    # What is known (see known.py): its hash, 0 where the row holds nothing of it, and since when; null: likewise.
+    sa.Column("known_hash", sa.BigInteger, nullable=False, server_default="0"),
+    _maybe("known_since"),
 )
 sa.Index("ix_leads_behaviour", leads.c.behaviour)
 
@@ -138,6 +146,7 @@ fingerprints = sa.Table(
 
 layouts = sa.Table("layouts", metadata, _counter("id"), sa.Column("text", sa.Text, nullable=False, unique=True))
 
+# The steps of leads' histories that are over.
 scores = sa.Table(
     "scores",
     metadata,
@@ -457,6 +466,7 @@ source_checks = sa.Table(
 
 # --- what was known when, and settings --------------------------------------------------------------------------
 
+# Of leads only what is over: what lasts stands in their own rows.
 validity = sa.Table(
     "validity",
     metadata,

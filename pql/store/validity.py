@@ -1,7 +1,9 @@
-"""What was known when: for each entity one row a span of time in which all that was known of it stayed the same."""
+"""What was known when: for each entity one row a span of time in which all that was known of it stayed the same.
+
+What lasts of leads stands in their own rows, wherever these hold the same; see known.py.
+"""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -10,45 +12,32 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import to_micros
-from pql.store import fingerprints, statements
+from pql.store import fingerprints, known, statements
 from pql.store.fingerprints import Fingerprints
+from pql.store.known import COLUMNS, LEAD
 from pql.store.records import Run
 from pql.store.tables import validity
 from pql.store.values import chunks, clean_texts, loads, objects, text_hashes
 
 ROWS = 10_000  # entities put into words at a time
-_WRITTEN = ("entity", "entity_id", "valid_from", "known", "hash")
 _NOTHING = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Differing:
-    """What is known to be the only ones that may have changed: positions among those known, and ids that are gone."""
-
-    known: npt.NDArray[np.int64]
-    gone: Sequence[str]
-
-
-def write(
-    connection: sa.Connection, run: Run, entity: str, known: pd.DataFrame, differing: Differing | None = None
-) -> int:
+def write(connection: sa.Connection, run: Run, entity: str, values: pd.DataFrame) -> int:
     """Write what changed of all entities of a kind; how many of them have other values now, or none any more."""
-    if differing is not None:
-        known = known.iloc[differing.known]
-    ids = clean_texts(known.index.to_series())
+    ids = clean_texts(values.index.to_series())
     stored = _stored(connection, run, entity)
     places = stored.places(ids)
-    ended = _unseen(stored, places, differing)
+    ended = stored.others(places)
     changes = _close(connection, entity, stored.names(ended), run.as_of)
-    known = known.reset_index(drop=True)[sorted(known.columns)]  # to slice an index of texts is slow
+    values = values.reset_index(drop=True)[sorted(values.columns)]  # to slice an index of texts is slow
     hashes = np.zeros(len(ids), dtype=np.int64)
     for start in range(0, len(ids), ROWS):
         rows = slice(start, start + ROWS)
-        hashes[rows], changed = _write_part(connection, run, entity, ids[rows], known.iloc[rows], stored, places[rows])
+        hashes[rows], changed = _write_part(connection, run, entity, ids[rows], values.iloc[rows], stored, places[rows])
         changes += changed
     here = fingerprints.of(ids, hash=hashes).without(np.flatnonzero(hashes == 0))
-    left = stored.without(np.concatenate([ended, places]))
-    fingerprints.keep(connection, f"validity:{entity}", run, left + here)
+    fingerprints.keep(connection, f"validity:{entity}", run, here)
     return changes
 
 
@@ -59,25 +48,17 @@ def _stored(connection: sa.Connection, run: Run, entity: str) -> Fingerprints:
     return fingerprints.stored(connection, f"validity:{entity}", run, rows, {"hash": np.int64})
 
 
-def _unseen(stored: Fingerprints, places: npt.NDArray[np.int64], differing: Differing | None) -> npt.NDArray[np.int64]:
-    """Where those stand of which nothing is known any more."""
-    if differing is None:
-        return stored.others(places)
-    gone = stored.places(differing.gone)
-    return gone[gone >= 0]
-
-
 def _write_part(
     connection: sa.Connection,
     run: Run,
     entity: str,
     ids: list[str],
-    known: pd.DataFrame,
+    values: pd.DataFrame,
     stored: Fingerprints,
     places: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], int]:
     """The hashes, 0 where nothing is known, and how many changed."""
-    texts = objects({str(name): known[name] for name in known}, len(ids))
+    texts = objects({str(name): values[name] for name in values}, len(ids))
     empty = np.array([text == _NOTHING for text in texts], dtype=bool)
     hashes = np.where(empty, 0, text_hashes(texts).view(np.int64))
     here = places >= 0
@@ -85,8 +66,8 @@ def _write_part(
     _close(connection, entity, stored.names(places[here & ~same]), run.as_of)
     at = to_micros(run.as_of)
     begun = np.flatnonzero(~same & ~empty).tolist()
-    rows = [(entity, ids[row], at, texts[row], int(hashes[row])) for row in begun]
-    statements.write_rows(connection, validity, _WRITTEN, rows, key=_WRITTEN[:3])
+    rows = [(entity, ids[row], at, None, texts[row], int(hashes[row])) for row in begun]
+    statements.write_rows(connection, validity, COLUMNS, rows, key=COLUMNS[:3])
     return hashes, int(np.count_nonzero(~same))
 
 
@@ -111,20 +92,28 @@ def at(
     table, micros = validity.c, to_micros(instant)
     held = sa.or_(table.valid_to.is_(None), table.valid_to > micros)
     query = sa.select(table.entity_id, table.known)
-    query = query.where(table.entity == entity, table.valid_from <= micros, held).order_by(table.entity_id)
-    known: dict[str, dict[str, object]] = {}
+    query = query.where(table.entity == entity, table.valid_from <= micros, held)
+    found: dict[str, dict[str, object]] = {}
     for part in [None] if ids is None else list(chunks(sorted(set(ids)), statements.ROWS)):
         rows = connection.execute(query if part is None else query.where(table.entity_id.in_(part)))
-        known |= {row.entity_id: loads(row.known) for row in rows}
-    frame = _wide(known, names)
-    frame.attrs["since"] = connection.scalar(sa.select(sa.func.min(table.valid_from)).where(table.entity == entity))
+        found |= {row.entity_id: loads(row.known) for row in rows}
+        if entity == LEAD:
+            found |= known.at(connection, micros, part)
+    frame = _wide(dict(sorted(found.items())), names)
+    frame.attrs["since"] = _since(connection, entity)
     return frame
 
 
-def _wide(known: dict[str, dict[str, object]], names: Collection[str] | None) -> pd.DataFrame:
-    columns = list(names) if names is not None else sorted({name for values in known.values() for name in values})
-    index = pd.Index([entity_id for entity_id, values in known.items() if values.keys() & columns], dtype=object)
+def _since(connection: sa.Connection, entity: str) -> int | None:
+    first = connection.scalar(sa.select(sa.func.min(validity.c.valid_from)).where(validity.c.entity == entity))
+    instants = [first, known.since(connection) if entity == LEAD else None]
+    return min((one for one in instants if one is not None), default=None)
+
+
+def _wide(found: dict[str, dict[str, object]], names: Collection[str] | None) -> pd.DataFrame:
+    columns = list(names) if names is not None else sorted({name for values in found.values() for name in values})
+    index = pd.Index([entity_id for entity_id, values in found.items() if values.keys() & columns], dtype=object)
     return pd.DataFrame(
-        {name: pd.Series([known[one].get(name) for one in index], index=index, dtype=object) for name in columns},
+        {name: pd.Series([found[one].get(name) for one in index], index=index, dtype=object) for name in columns},
         index=index.rename("entity_id"),
     )

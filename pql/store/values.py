@@ -103,6 +103,11 @@ def dumps(value: object) -> str:
     return _encode(plain(value))
 
 
+def encoded(value: object) -> str:
+    """JSON text of what JSON has as it is: what `loads` gave."""
+    return _encode(value)
+
+
 def coded(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.int64], list[str]]:
     """The values of a column as JSON: the position of each among the distinct ones (-1 for null), and those."""
     whole = column if isinstance(column.dtype, pd.StringDtype) else column.astype(object)

@@ -11,6 +11,7 @@ from pql.store import (
     leads,
     outcomes,
     settings,
+    steps,
     validity,
 )
 from pql.store.access.base import Access
@@ -71,7 +72,7 @@ class LeadAccess(Access):
     def score_history(self, lead_id: str) -> list[ScoreRecord]:
         """The steps of a lead's history, the oldest first."""
         with self._database.reads() as connection:
-            return leads.history(connection, lead_id)
+            return steps.history(connection, lead_id)
 
     def find_leads(self, text: str, *, limit: int = 10) -> list[Found]:
         """Leads by id, name or domain: exact ones if any, else those that contain the text, else near ones."""

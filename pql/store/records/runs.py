@@ -1,7 +1,7 @@
 """Runs: who may write, and what a run gives."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
@@ -66,15 +66,22 @@ class LeadHashes:
     Args:
         rows: Of all that is kept of a lead; never 0.
         scores: Of its standing; never 0.
+        known: Of the values of which is kept when they were known; 0 where there are none.
     """
 
     rows: npt.NDArray[np.int64]
     scores: npt.NDArray[np.int64]
+    known: npt.NDArray[np.int64]
 
     @classmethod
     def joined(cls, parts: Sequence["LeadHashes"]) -> "LeadHashes":
         """Of the leads of all parts, in their order."""
-        return cls(rows=np.concatenate([part.rows for part in parts]), scores=np.concatenate([p.scores for p in parts]))
+        kinds = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)}
+        return cls(**kinds)
+
+    def of(self, places: npt.NDArray[np.int64]) -> "LeadHashes":
+        """Of some of them."""
+        return LeadHashes(rows=self.rows[places], scores=self.scores[places], known=self.known[places])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +138,7 @@ class Committed:
     Args:
         leads_written: Current rows that were new or differed.
         leads_gone: Leads that the source no longer has.
-        scores_written: New rows of the history.
+        scores_written: Steps of the history that began.
         closed_before: Episodes that should have closed, but a rep had closed or taken them meanwhile.
         enqueued: New outbox rows.
         enqueued_before: Outbox rows that stood there already.

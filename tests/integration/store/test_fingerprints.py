@@ -11,14 +11,16 @@ from pql.store.tables import leads, validity
 from tests.integration.store.samples import HOUR, T0, commit, evaluation
 
 _ROWS = {
-    "leads": sa.select(leads.c.lead_id, leads.c.row_hash, leads.c.score_hash, leads.c.gone),
-    "validity:lead": sa.select(validity.c.entity_id, validity.c.hash).where(validity.c.valid_to.is_(None)),
+    "leads": sa.select(leads.c.lead_id, leads.c.row_hash, leads.c.score_hash, leads.c.known_hash, leads.c.gone),
+    "validity:allowance": sa.select(validity.c.entity_id, validity.c.hash).where(
+        validity.c.entity == "allowance", validity.c.valid_to.is_(None)
+    ),
 }
 
 
 def see(store: Store, hours: int, found: dict[str, dict[str, Any]]) -> Any:
     seen = evaluation(found)
-    known = {"lead": seen.leads[["country", "employees"]]}
+    known = {entity: seen.leads[["country", "employees"]] for entity in ("lead", "allowance")}
     return commit(store, T0 + hours * HOUR, evaluation=seen, shown=["employees", "country"], validity=known)
 
 

@@ -1,5 +1,6 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from pql.config.settings import StateSettings
-from pql.domain.calendar import from_micros
+from pql.domain.calendar import from_micros, to_micros
 from pql.errors import MigrationPending
 from pql.store import Store, migrate, open_store
 from pql.store.engine import connect
+from pql.store.layout import Layout
 from pql.store.migrate import _SCRIPTS, _make_folder, create
 from pql.store.tables import metadata
+from pql.store.values import text_hashes
 from tests.integration.store.conftest import DATABASES
+from tests.integration.store.samples import HOUR, T0, commit, evaluation
 
 
 @pytest.fixture(params=DATABASES)
@@ -81,14 +85,14 @@ def _sorted(statement: str) -> str:
 
 
 def test_migrating_twice_changes_nothing(settings: StateSettings, tmp_path: Path) -> None:
-    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0001", "0002", "0003", "0004", "0005"]
+    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0001", "0002", "0003", "0004", "0005", "0006"]
     assert migrate(settings, tmp_path) == ()
 
 
 def test_two_that_migrate_at_once_wait_for_each_other(settings: StateSettings, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         taken = list(pool.map(lambda _: migrate(settings, tmp_path), range(4)))
-    assert sorted(map(len, taken)) == [0, 0, 0, 5]
+    assert sorted(map(len, taken)) == [0, 0, 0, 6]
 
 
 def test_a_database_without_tables_asks_for_migrate(settings: StateSettings, tmp_path: Path) -> None:
@@ -119,6 +123,7 @@ OLD_LEAD: dict[str, object] = {
     "fit": 50,
     "behaviour": 41.24,
     "band": 3,
+    "grade": "B3",
     "fit_parts": '{"criterion.size":30.0,"criterion.industry":null,"persona.student":true}',
     "verdicts": '{"breadth":[1,3.5,1772438400000000,0,false,0.75,1,41.24,41.24],"plan":[0,"pro"],'
     '"team":[-1,null,null,2]}',
@@ -151,7 +156,7 @@ def old_rows(connection: sa.Connection) -> None:
     connection.execute(sa.insert(tables.tables["validity"]), spans)
 
 
-def at_step(settings: StateSettings, folder: Path, step: str) -> None:
+def at_step(settings: StateSettings, folder: Path, step: str, rows: Callable[[sa.Connection], None] = old_rows) -> None:
     database = connect(settings, folder)
     _make_folder(database)
     with database.writes() as connection:
@@ -159,13 +164,13 @@ def at_step(settings: StateSettings, folder: Path, step: str) -> None:
         config.set_main_option("script_location", str(_SCRIPTS))
         config.attributes["connection"] = connection
         command.upgrade(config, step)
-        old_rows(connection)
+        rows(connection)
     database.close()
 
 
 def test_what_was_kept_before_rows_were_packed_is_read_as_it_was(settings: StateSettings, tmp_path: Path) -> None:
     at_step(settings, tmp_path, "0001")
-    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0002", "0003", "0004", "0005"]
+    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0002", "0003", "0004", "0005", "0006"]
     store = open_store(settings, tmp_path)
     lead, empty = store.lead("007"), store.lead("008")
     assert lead is not None
@@ -192,3 +197,75 @@ def test_what_was_known_when_is_known_after_a_migration(settings: StateSettings,
     assert known[10] == {"a": {"plan": "trial", "seats": 3}, "b": {"plan": "free", "seats": None}}
     assert known[20] == {"a": {"plan": "pro", "seats": 3}}
     assert known[30] == {"a": {"plan": "pro"}}
+
+
+def rows_of_three_kinds(connection: sa.Connection) -> None:
+    """What a database at step 0005 holds: the step that lasts among the scores, and what is known in validity."""
+    tables = sa.MetaData()
+    tables.reflect(connection, only=["runs", "layouts", "leads", "scores", "validity"])
+    begun, last = to_micros(T0 - 2 * HOUR), to_micros(T0 - HOUR)
+    for run, at in (("r", begun), ("s", last)):
+        done = {"id": run, "job": "run", "as_of": at, "started_at": at, "status": "done"}
+        connection.execute(sa.insert(tables.tables["runs"]).values(done))
+    connection.execute(sa.insert(tables.tables["layouts"]).values(text=Layout(()).text))
+    known = {"stays": '{"country":"NA","plan":"trial"}', "moves": '{"country":"FR"}', "goes": '{"country":"DE"}'}
+    for lead_id, text in {**known, "gone": ""}.items():
+        row: dict[str, object] = {
+            "lead_id": lead_id,
+            "grade": "B3",
+            "fit": 51,
+            "behaviour": 41.2,
+            "row_hash": 5,
+            "score_hash": 6,
+        }
+        row |= {"run_id": "s", "updated_at": last, "layout": 1, "packed": b"", "gone": not text}
+        connection.execute(sa.insert(tables.tables["leads"]).values(row))
+        steps = [
+            {"lead_id": lead_id, "as_of": begun - 9, "run_id": "q", "grade": "D4", "fit": 10, "behaviour": 1},
+            {"lead_id": lead_id, "as_of": begun, "run_id": "r", "grade": "B3", "fit": 50, "behaviour": 41},
+        ]
+        connection.execute(sa.insert(tables.tables["scores"]), steps)
+        spans = [(begun - 9, begun, '{"country":"US"}'), (begun, None, text)]
+        for start, end, values in spans if text else spans[:1]:
+            span = {"entity": "lead", "entity_id": lead_id, "valid_from": start, "valid_to": end, "known": values}
+            number = int(text_hashes([values]).view("int64")[0])
+            connection.execute(sa.insert(tables.tables["validity"]).values(**span, hash=number))
+
+
+def past(store: Store) -> list[object]:
+    """What was known at three instants, and the history."""
+    instants = [T0 - 2 * HOUR - timedelta(microseconds=9), T0 - 2 * HOUR, T0 - HOUR]
+    names = ("lead_id", "as_of", "run_id", "grade", "fit", "behaviour")
+    steps = [store.score_history(lead_id)[:2] for lead_id in ("stays", "moves", "goes", "gone")]
+    told = [tuple(getattr(step, name) for name in names) for two in steps for step in two]
+    frames = [store.validity_at("lead", instant).astype(object) for instant in instants]
+    return [*told, *(frame.where(frame.notna(), None).to_dict("index") for frame in frames)]
+
+
+def test_the_past_and_what_lasts_are_told_alike_before_and_after_the_next_run(
+    settings: StateSettings, tmp_path: Path
+) -> None:
+    at_step(settings, tmp_path, "0005", rows_of_three_kinds)
+    assert [step[:4] for step in migrate(settings, tmp_path)] == ["0006"]
+    store = open_store(settings, tmp_path)
+    before = past(store)
+    seen = evaluation({"stays": {}, "moves": {}})
+    known = seen.leads[["country", "plan"]]
+    committed = commit(store, T0, evaluation=seen, shown=["country"], validity={"lead": known})
+    after, now = past(store), store.validity_at("lead", T0).to_dict("index")
+    again = commit(store, T0 + HOUR, evaluation=seen, shown=["country"], validity={"lead": known})
+    store.close()
+    assert before == after
+    begun = T0 - 2 * HOUR
+    old = ("stays", begun - timedelta(microseconds=9), "q", "D4", 10.0, 1.0)
+    assert before[:2] == [old, ("stays", begun, "r", "B3", 50.0, 41.0)]
+    assert before[8] == {one: {"country": "US"} for one in ("gone", "goes", "moves", "stays")}
+    assert before[9] == before[10]
+    assert before[10] == {
+        "goes": {"country": "DE", "plan": None},
+        "moves": {"country": "FR", "plan": None},
+        "stays": {"country": "NA", "plan": "trial"},
+    }
+    assert now == {one: {"country": "NA", "plan": "trial"} for one in ("moves", "stays")}
+    assert (committed.leads_written, committed.leads_gone, committed.validity_changes) == (2, 1, 2)
+    assert (again.leads_written, again.validity_changes, again.scores_written) == (0, 0, 0)

@@ -31,8 +31,8 @@ def verdicts_of(whole: Evaluation) -> tuple[StoredVerdict, ...]:
 
 
 def test_the_order_of_leads_and_columns_of_other_leads_make_no_difference() -> None:
-    one = packed(evaluation({"a": {}, "b": {"name": "Other"}}), ["country"]).row_hashes
-    two = packed(evaluation({"b": {"name": "Other"}, "a": {}}), ["country"]).row_hashes
+    one = packed(evaluation({"a": {}, "b": {"name": "Other"}}), ["country"]).hashes.rows
+    two = packed(evaluation({"b": {"name": "Other"}, "a": {}}), ["country"]).hashes.rows
     assert one.tolist() == two[::-1].tolist()
     assert len(set(one)) == 2
 
@@ -47,15 +47,15 @@ def test_a_row_is_packed_alike_alone_and_among_others() -> None:
 def test_unknown_empty_and_false_are_three_things() -> None:
     whole = evaluation({str(number): {} for number in range(3)})
     whole.leads["country"] = pd.Series(["", None, "NA"], index=whole.leads.index, dtype="str")
-    assert len(set(packed(whole, ["country"]).row_hashes)) == 3
+    assert len(set(packed(whole, ["country"]).hashes.rows)) == 3
     whole.leads["country"] = pd.Series([None, False, ""], index=whole.leads.index, dtype=object)
-    assert len(set(packed(whole, ["country"]).row_hashes)) == 3
+    assert len(set(packed(whole, ["country"]).hashes.rows)) == 3
 
 
 def test_a_value_that_moves_to_another_column_makes_a_difference() -> None:
     one = packed(evaluation({"a": {"name": "x", "domain": "y"}}))
     two = packed(evaluation({"a": {"name": "y", "domain": "x"}}))
-    assert one.row_hashes[0] != two.row_hashes[0]
+    assert one.hashes.rows[0] != two.hashes.rows[0]
 
 
 def test_attributes_of_any_type_are_kept_as_json() -> None:
@@ -119,10 +119,10 @@ def test_a_layout_is_read_as_it_was_written() -> None:
 
 def test_points_that_fade_are_news_when_a_whole_point_is_gone_or_the_lead_has_an_episode() -> None:
     before, after = (evaluation({"a": {"behaviour": points}}) for points in (40.2, 40.1))
-    assert packed(before).row_hashes[0] == packed(after).row_hashes[0]
-    assert packed(before, live=["a"]).row_hashes[0] != packed(after, live=["a"]).row_hashes[0]
-    assert packed(before).row_hashes[0] != packed(evaluation({"a": {"behaviour": 39.2}})).row_hashes[0]
-    assert packed(before, live=["b"]).row_hashes[0] == packed(before).row_hashes[0]
+    assert packed(before).hashes.rows[0] == packed(after).hashes.rows[0]
+    assert packed(before, live=["a"]).hashes.rows[0] != packed(after, live=["a"]).hashes.rows[0]
+    assert packed(before).hashes.rows[0] != packed(evaluation({"a": {"behaviour": 39.2}})).hashes.rows[0]
+    assert packed(before, live=["b"]).hashes.rows[0] == packed(before).hashes.rows[0]
 
 
 @settings(max_examples=25, deadline=None)
@@ -150,4 +150,4 @@ def test_a_verdict_comes_back_as_it_was_packed(value: float, points: float, late
 )
 def test_scores_that_round_alike_stand_alike(before: float, after: float, same: bool) -> None:
     one, two = (packed(evaluation({"a": {"behaviour": score}})) for score in (before, after))
-    assert (one.score_hashes[0] == two.score_hashes[0]) == same
+    assert (one.hashes.scores[0] == two.hashes.scores[0]) == same
