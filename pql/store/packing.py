@@ -262,7 +262,8 @@ def _value_bits(column: "pd.Series[Any]") -> tuple[npt.NDArray[Any], npt.NDArray
         numbers = column.to_numpy(dtype=float, na_value=np.nan)
         return numbers, ~np.isfinite(numbers)
     codes, uniques = coded(column)
-    return text_hashes([*uniques, ""])[codes], codes < 0
+    unknown = np.array([text == "null" for text in uniques] + [True])
+    return text_hashes([*uniques, ""])[codes], unknown[codes]
 
 
 def _words(column: "pd.Series[Any]") -> list[str]:
