@@ -20,7 +20,7 @@ from pql.domain.evaluation import Evaluation, Rows, Verdicts
 from pql.store.hashing import Hashes, Whole, column_hashes, combined, joined_hashes
 from pql.store.layout import Floats, Layout, SignalColumns, pack
 from pql.store.records import LeadHashes
-from pql.store.values import clean_texts, dumps, objects
+from pql.store.values import clean_texts, coded, dumps, objects, text_hashes
 
 _PARTS = {"criteria": ("criterion.",), "marks": ("persona.", "exclusion.")}
 TEXTS = ("name", "domain", "stage", "plan", "owner_email", "success_owner_email")
@@ -224,7 +224,11 @@ def _value_bits(column: "pd.Series[Any]") -> tuple[npt.NDArray[Any], npt.NDArray
     if _is_number(column):
         numbers = column.to_numpy(dtype=float, na_value=np.nan)
         return numbers, ~np.isfinite(numbers)
-    return column_hashes(column), column.isna().to_numpy(dtype=bool)
+    if isinstance(column.dtype, pd.StringDtype):
+        return column_hashes(column), column.isna().to_numpy(dtype=bool)
+    codes, uniques = coded(column)
+    unknown = np.array([text == "null" for text in uniques] + [True])
+    return text_hashes([*uniques, ""])[codes], unknown[codes]
 
 
 def _is_number(column: "pd.Series[Any]") -> bool:

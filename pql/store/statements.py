@@ -1,7 +1,6 @@
 """Statements that SQLite and PostgreSQL write alike, but SQLAlchemy keeps in two places."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -16,8 +15,6 @@ from pql.store.values import chunks
 
 ROWS = 5_000  # a statement's rows at a time: bounds the memory, costs nothing
 PIECE = 50_000  # rows read at a time
-LITE_ROWS = 250  # rows a statement of SQLite
-LITE_CELLS = 32_766  # the most parameters that SQLite takes
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
@@ -141,25 +138,13 @@ def write_rows(
         compiled = upserted.compile(dialect=connection.dialect, column_keys=list(columns))
         order = [columns.index(name) for name in compiled.positiontup or ()]
         ordered = rows if order == list(range(len(order))) else list(map(itemgetter(*order), rows))
-        _write_lite(connection, str(compiled), len(columns), ordered)
+        connection.exec_driver_sql(str(compiled), ordered)
         return
     staged = _staged(connection, table, columns)
     _copy(connection, staged, rows)
     source = statement.from_select(list(columns), sa.select(*(staged.c[name] for name in columns)))
     changes = further | {name: source.excluded[name] for name in columns if name not in key}
     connection.execute(source.on_conflict_do_update(index_elements=list(key), set_=changes))
-
-
-def _write_lite(connection: sa.Connection, statement: str, width: int, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run an insert of one row for many, a thousand at a time: meanwhile other threads may use Python."""
-    one = f"({', '.join('?' * width)})"
-    size = min(LITE_ROWS, LITE_CELLS // width)
-    many = statement.replace(one, ", ".join([one] * size), 1)
-    whole = len(rows) - len(rows) % size
-    for start in range(0, whole, size):
-        connection.exec_driver_sql(many, tuple(chain.from_iterable(rows[start : start + size])))
-    if whole < len(rows):
-        connection.exec_driver_sql(statement, list(rows[whole:]))
 
 
 def _staged(connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> sa.Table:

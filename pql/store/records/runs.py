@@ -99,7 +99,8 @@ class RunResults:
         hysteresis: Index `lead_id`; `above_since`, `below_since`, `cooldown_until`. Only the leads in it are
             written; a cooldown is never shortened.
         validity: By entity ("account", "allowance", ...): index the entity's id, one column a name; what is known
-            now, of all entities. What is null, and ids and names that are absent, end at `as_of`.
+            now, of all entities. What is null, and ids and names that are absent, end at `as_of`. Where index and
+            columns of "lead" are those of the evaluation, so must the values be: what is stored is the leads' rows.
         turns: How counts of turns change; it is added to what stands there when it is written.
         counts: What the run wants to remember of itself; the store adds its own (`Committed`).
         settings: What later runs ask for, by key; JSON-able.

@@ -151,3 +151,22 @@ def test_a_verdict_comes_back_as_it_was_packed(value: float, points: float, late
 def test_scores_that_round_alike_stand_alike(before: float, after: float, same: bool) -> None:
     one, two = (packed(evaluation({"a": {"behaviour": score}})) for score in (before, after))
     assert (one.hashes.scores[0] == two.hashes.scores[0]) == same
+
+
+def test_the_hash_of_what_is_known_is_that_of_the_values_that_are_known() -> None:
+    nothing = {"country": None, "employees": None, "plan": ""}
+    whole = evaluation({"a": nothing, "b": {**nothing, "country": "DE"}, "c": {**nothing, "country": "FR"}})
+    shown, fewer = ["country", "employees"], ["country"]
+    hashes = packed(whole, shown, kept=[*shown, "plan"]).hashes.known
+    assert hashes[0] == 0
+    assert len({*hashes.tolist()}) == 3
+    assert hashes.tolist() == packed(whole, shown, kept=fewer).hashes.known.tolist()
+    assert packed(whole, shown).hashes.known.tolist() == [0, 0, 0]
+
+
+def test_what_is_known_makes_a_difference_to_the_row_and_to_nothing_else() -> None:
+    one = packed(evaluation({"a": {"plan": "pro", "owner_email": "x"}}), kept=["plan", "owner_email"])
+    other = packed(evaluation({"a": {"plan": "x", "owner_email": "pro"}}), kept=["plan", "owner_email"])
+    assert one.hashes.known[0] != other.hashes.known[0]
+    assert one.hashes.rows[0] != other.hashes.rows[0]
+    assert one.hashes.scores[0] == other.hashes.scores[0]

@@ -44,5 +44,5 @@ def _move_steps() -> None:
 
 
 def downgrade() -> None:
-    """Take it back: the steps return, and what was known since the upgrade is known from the next run on."""
+    """Take it back: what is known stands in rows that an older program cannot read."""
     raise NotImplementedError("restore the backup of before this step")
