@@ -42,10 +42,10 @@ def evaluate(
     eligible = eligibility(definitions.icp, profile, free_mail=free_mail)
     rows = measured if measured.index.equals(staged.index) else measured.reindex(staged.index)
     compared = compare(definitions.signals, rows, eligible["eligible"].to_numpy(dtype=bool), cuts=cuts)
-    return evaluated(definitions, profile, staged, eligible, rows, compared, as_of=as_of)
+    return evaluation_of(definitions, profile, staged, eligible, rows, compared, as_of=as_of)
 
 
-def evaluated(
+def evaluation_of(
     definitions: Definitions,
     profile: Profile,
     leads: pd.DataFrame,

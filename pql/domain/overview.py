@@ -3,6 +3,7 @@
 The verdicts of all leads at once are frames of half a gigabyte, of which a run speaks of a few hundred rows.
 """
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pql.domain.definitions import Definitions
-from pql.domain.evaluate import evaluated
+from pql.domain.evaluate import evaluation_of
 from pql.domain.evaluation import Evaluation, Outcome, Rows, places_of
 from pql.domain.fit import Profile, eligibility
 from pql.domain.free_mail import FREE_MAIL_DOMAINS
@@ -22,7 +23,7 @@ from pql.domain.stages import stages
 from pql.domain.verdicts import Comparison, compare
 
 SLICE = 65_536  # leads judged at a time: their columns stay in the processor's cache
-WORKERS = 2
+WORKERS = min(4, os.cpu_count() or 1)
 
 Looked = TypeVar("Looked")
 
@@ -188,7 +189,7 @@ def _part(
     as_of: datetime,
 ) -> Evaluation:
     leads, measured = inputs.leads.iloc[rows], inputs.measured.iloc[rows]
-    return evaluated(definitions, inputs.profile(rows), leads, eligible.iloc[rows], measured, compared, as_of=as_of)
+    return evaluation_of(definitions, inputs.profile(rows), leads, eligible.iloc[rows], measured, compared, as_of=as_of)
 
 
 def _firing(part: Evaluation) -> npt.NDArray[np.int64]:
