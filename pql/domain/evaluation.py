@@ -1,16 +1,18 @@
 """What an evaluation at one instant gives, as frames: one row a lead, one column a signal."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 Rows: TypeAlias = slice | npt.NDArray[np.int64]
+Part: TypeAlias = Literal["leads", "fit", "scores", "outcomes", "counted", "values"]
 
 
 class Outcome(IntEnum):
@@ -88,8 +90,68 @@ class Evaluation:
         """That of the leads among these that are known, in its own order."""
         return self.part(places_of(self.leads.index, lead_ids))
 
+    def ready(self, lead_ids: Iterable[str]) -> None:
+        """Make the rows of leads ready for `row`; those that are not known are left out.
+
+        A frame is read once for all of them: to ask it lead by lead costs more than most that is done with a row.
+        """
+        wanted = [lead_id for lead_id in {*lead_ids} if lead_id not in self._rows]
+        if not wanted:
+            return
+        places = self.leads.index.get_indexer(pd.Index(wanted, dtype=self.leads.index.dtype))
+        known = [lead_id for lead_id, place in zip(wanted, places, strict=True) if place >= 0]
+        keys = pd.Index(known, dtype=self.leads.index.dtype)
+        parts = {part: _rows_of(frame, keys) for part, frame in self._frames.items()}
+        for number, lead_id in enumerate(known):
+            self._rows[lead_id] = {part: rows[number] for part, rows in parts.items()}
+
+    def row(self, part: Part, lead_id: str) -> Mapping[str, Any]:
+        """What a frame says of one lead, by column.
+
+        Raises:
+            KeyError: The lead is not known.
+        """
+        self.ready([lead_id])
+        return self._rows[lead_id][part]
+
+    def norm_of(self, signal: str) -> Mapping[str, float]:
+        """What `norms` says of a signal, by column; empty where it says nothing."""
+        return self._norms.get(signal, {})
+
+    @cached_property
+    def _norms(self) -> Mapping[str, Mapping[str, float]]:
+        columns = {str(name): self.norms[name].tolist() for name in self.norms}
+        rows = zip(*columns.values(), strict=True)
+        return {
+            str(name): dict(zip(columns, row, strict=True)) for name, row in zip(self.norms.index, rows, strict=True)
+        }
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[Part, Mapping[str, Any]]]:
+        return {}
+
+    @property
+    def _frames(self) -> Mapping[Part, pd.DataFrame]:
+        verdicts = self.verdicts
+        named: Mapping[Part, pd.DataFrame] = {
+            "leads": self.leads,
+            "fit": self.fit,
+            "scores": self.scores,
+            "outcomes": verdicts.outcomes,
+            "counted": verdicts.counted,
+            "values": verdicts.values,
+        }
+        return named
+
 
 def places_of(index: "pd.Index[Any]", lead_ids: Collection[str]) -> npt.NDArray[np.int64]:
     """Where those of the leads that are known stand, in order."""
     places = index.get_indexer(pd.Index(sorted({*lead_ids}), dtype=index.dtype))
     return np.sort(places[places >= 0]).astype(np.int64)
+
+
+def _rows_of(frame: pd.DataFrame, keys: "pd.Index[str]") -> list[dict[str, Any]]:
+    """The rows of keys, by column."""
+    chosen = frame.iloc[frame.index.get_indexer(keys)]
+    columns = {str(name): chosen[name].tolist() for name in chosen}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -63,6 +63,12 @@ class Briefing:
             by_lead.setdefault(str(row["lead_id"]), []).append(row)
         return by_lead
 
+    @cached_property
+    def latest_rows(self) -> Mapping[tuple[str, str], Mapping[Any, Any]]:
+        """The rows of `latest` by signal and lead."""
+        rows = reversed(self.latest.to_dict("records"))
+        return {(str(row["signal"]), str(row["lead_id"])): row for row in rows}
+
 
 def known(value: object) -> object:
     """The value, with NaN and null as None and whole floats as integers: 6, not 6.0."""
@@ -75,27 +81,27 @@ def known(value: object) -> object:
 
 def facts_of(evaluation: Evaluation, lead_id: str) -> dict[str, object]:
     """What templates and routes see of a lead: its attributes, and where it stands."""
-    attributes = {str(name): known(value) for name, value in _row(evaluation.leads, lead_id).items()}
-    scores = {str(name): known(value) for name, value in _row(evaluation.scores, lead_id).items()}
+    attributes = {name: known(value) for name, value in evaluation.row("leads", lead_id).items()}
+    scores = {name: known(value) for name, value in evaluation.row("scores", lead_id).items()}
     return {**attributes, **scores, "id": lead_id, "fit": scores["fit_grade"], "attributes": attributes}
 
 
 def reasons(briefing: Briefing, lead_id: str, *, shown: int = REASONS_SHOWN) -> tuple[Reason, ...]:
     """The fired signals that gave the lead the most points, strongest first."""
-    verdicts = briefing.evaluation.verdicts
-    counted = _row(verdicts.counted, lead_id).astype(float).sort_values(ascending=False, kind="stable")
-    fired = _row(verdicts.outcomes, lead_id)
+    counted = briefing.evaluation.row("counted", lead_id)
+    fired = briefing.evaluation.row("outcomes", lead_id)
     by_name = {signal.name: signal for signal in briefing.project.definitions.signals}
-    names = [name for name in counted.index if fired[name] == Outcome.FIRED and counted[name] > 0]
-    return tuple(_reason(briefing, by_name[name], lead_id, float(counted[name])) for name in names[:shown])
+    given = [name for name, points in counted.items() if fired[name] == Outcome.FIRED and points > 0]
+    strongest = sorted(given, key=lambda name: -float(counted[name]))[:shown]
+    return tuple(_reason(briefing, by_name[name], lead_id, float(counted[name])) for name in strongest)
 
 
 def _reason(briefing: Briefing, signal: Signal, lead_id: str, points: float) -> Reason:
-    value = briefing.evaluation.verdicts.values.at[lead_id, signal.name]
+    value = briefing.evaluation.row("values", lead_id)[signal.name]
     return Reason(
         title=signal.title,
         words=evidence_words(briefing, signal, lead_id, value),
-        norm=norm_words(signal, value, briefing.evaluation.norms),
+        norm=norm_words(signal, value, briefing.evaluation.norm_of(signal.name)),
         points=points,
         signal=signal.name,
     )
@@ -106,15 +112,14 @@ def evidence_words(briefing: Briefing, signal: Signal, lead_id: str, value: obje
     words = signal.measure.words(value)
     if not signal.evidence:
         return words
-    seen = briefing.latest
-    rows = seen[(seen["signal"] == signal.name) & (seen["lead_id"] == lead_id)] if len(seen) else seen
-    latest_at = known(rows["latest_at"].iloc[0]) if len(rows) else None
-    norms = briefing.evaluation.norms
+    seen = briefing.latest_rows.get((signal.name, lead_id), {})
+    latest_at = known(seen.get("latest_at"))
+    norm = briefing.evaluation.norm_of(signal.name)
     names = {
         "value": _shown(value),
         "words": words,
-        "norm": known(norms.at[signal.name, "median"]) if signal.name in norms.index else None,
-        "latest": known(rows["latest"].iloc[0]) if len(rows) else None,
+        "norm": known(norm.get("median")),
+        "latest": known(seen.get("latest")),
         "latest_at": from_micros(float(str(latest_at))) if latest_at is not None else None,
         "lead": facts_of(briefing.evaluation, lead_id),
         "title": signal.title,
@@ -127,11 +132,11 @@ def _shown(value: object) -> object:
     return round(number, 2) if isinstance(number, float) else number
 
 
-def norm_words(signal: Signal, value: object, norms: pd.DataFrame) -> str:
+def norm_words(signal: Signal, value: object, norm: Mapping[str, float]) -> str:
     """What is usual among eligible leads, and whether this is rare: "typical: 2 features, in the top tenth"."""
-    if signal.name not in norms.index or known(norms.at[signal.name, "median"]) is None:
+    if known(norm.get("median")) is None:
         return ""
-    median, top = (float(str(norms.at[signal.name, column])) for column in ("median", "p90"))
+    median, top = norm["median"], norm["p90"]
     typical = f"typical: {signal.measure.amount(median)}"
     number = known(value)
     rare = isinstance(number, int | float) and number >= top > median
@@ -140,8 +145,8 @@ def norm_words(signal: Signal, value: object, norms: pd.DataFrame) -> str:
 
 def fit_words(briefing: Briefing, lead_id: str) -> str:
     """Why the lead fits, and what is not known of it: "Company size: 120, Industry: software; unknown: Country"."""
-    fit = _row(briefing.evaluation.fit, lead_id)
-    lead = _row(briefing.evaluation.leads, lead_id)
+    fit = briefing.evaluation.row("fit", lead_id)
+    lead = briefing.evaluation.row("leads", lead_id)
     met: list[str] = []
     unknown: list[str] = []
     for criterion in briefing.project.definitions.icp.criteria:
@@ -187,7 +192,7 @@ def links(briefing: Briefing, facts: Mapping[str, object]) -> tuple[Link, ...]:
 def qualification_alert(briefing: Briefing, lead_id: str, route: Route, why: Why) -> Alert:
     """The message that a lead is product-qualified."""
     strongest = reasons(briefing, lead_id)
-    scores = _row(briefing.evaluation.scores, lead_id)
+    scores = briefing.evaluation.row("scores", lead_id)
     titles = join_words(reason.title[:1].lower() + reason.title[1:] for reason in strongest[:2])
     plays = {signal.name: signal.play for signal in briefing.project.definitions.signals if signal.play}
     facts = facts_of(briefing.evaluation, lead_id)

@@ -77,10 +77,10 @@ def open_leads(store: Store) -> Counter[str]:
 
 def routed_facts(evaluation: Evaluation, case: Case) -> dict[str, object]:
     """What the routing tree may ask of a case: the lead's facts, which signals fired, and the moment it is about."""
-    fired = evaluation.verdicts.outcomes.loc[case.candidate.lead_id]
+    fired = evaluation.row("outcomes", case.candidate.lead_id)
     return {
         **facts_of(evaluation, case.candidate.lead_id),
-        "signal": tuple(str(name) for name, outcome in fired.items() if outcome == Outcome.FIRED),
+        "signal": tuple(name for name, outcome in fired.items() if outcome == Outcome.FIRED),
         "moment": case.topic if case.moment is not None else None,
     }
 

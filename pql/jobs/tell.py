@@ -157,6 +157,7 @@ def decide_all(
     deals = leads["open_deal"] if "open_deal" in leads else pd.Series(False, index=leads.index)
     ids = list({case.candidate.lead_id for case in cases if case.still_true})
     # A frame is asked once: to ask it lead by lead costs more than all decisions.
+    evaluation.ready(ids)
     eligible = dict(zip(ids, standing.reindex(ids).tolist(), strict=True))
     open_deals = dict(zip(ids, deals.reindex(ids).tolist(), strict=True))
     decided = []
@@ -294,9 +295,11 @@ def _circumstances(project: Project, case: Case, memory: Memory, of_lead: Circum
 def brief(project: Project, warehouse: Warehouse, evaluation: Evaluation, lead_ids: Sequence[str]) -> Briefing:
     """Read what only the messages need: the champions and the latest facts of the leads that are told about."""
     definitions = project.definitions
+    evaluation.ready(lead_ids)
     members = warehouse.users(lead_ids)
     measured = warehouse.user_measures(champions_plan(definitions), [*lead_ids], evaluation.as_of)
     ranked = rank(definitions.scoring.champions, members, measured)
+    ranked = ranked[ranked["rank"] <= definitions.scoring.champions.shown]
     people = ranked.merge(members[["user_id", "name", "email", "role"]], on="user_id", how="left")
     return Briefing(
         project=project,
