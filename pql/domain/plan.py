@@ -1,6 +1,6 @@
 """A plan: all measures that an evaluation needs, as one set of inputs, and the way back from inputs to measures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,13 +82,21 @@ class Keyed:
             named by `Plan.columns()` (an allowance has three: `.allowed`, `.used`, `.period`), and `created_at`,
             the microseconds when the key's subject was created (NaN unknown).
         leads: Columns `key` and `lead_id`: which keys belong to which lead (below the lead: many keys a lead; above
-            it: many leads a key).
+            it: many leads a key). None: each key is a lead of its own.
         absent: The columns that could not be computed, and why.
     """
 
     frame: pd.DataFrame
-    leads: pd.DataFrame
+    leads: pd.DataFrame | None
     absent: Mapping[str, Missing]
+
+    @property
+    def of_leads(self) -> pd.DataFrame:
+        """`leads`, written out."""
+        if self.leads is not None:
+            return self.leads
+        keys = self.frame.index.unique("key")
+        return pd.DataFrame({"key": keys, "lead_id": keys})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +137,8 @@ class Plan:
             `<name>.missing` (int8), `<name>.latest_at` (microseconds, NaN unknown), and with an occurrence decay
             `<name>.decayed`.
         """
-        index = pd.MultiIndex.from_product(
-            [sorted(to_micros(instant) for instant in instants), sorted(lead_ids)], names=["as_of", "lead_id"]
-        )
+        wanted = pd.Index(list(dict.fromkeys(sorted(lead_ids))), dtype="str", name="lead_id")
+        index = by_instant(sorted(to_micros(instant) for instant in instants), wanted)
         days = _days(instants, calendar)
         bases = {level: _Base.of(part, self.columns(level), index, days, calendar) for level, part in keyed.items()}
         columns: dict[str, Any] = {}
@@ -146,7 +153,7 @@ class Plan:
             nothing = np.full(len(index), np.nan)
             found = {"value": nothing, "missing": np.full(len(index), absent[0], dtype=np.int8), "latest_at": nothing}
         else:
-            merged = _own_columns(base.frame, names)
+            merged = base.merged(names)
             result = item.measure.finish(merged)
             if item.decay is not None:
                 result["decayed"] = item.decayed(merged)
@@ -164,13 +171,15 @@ class _Base:
     """What all measures of a level are finished from.
 
     Args:
-        frame: The merged inputs with the day numbers.
+        index: Of the merged inputs.
+        arrays: These and the day numbers, by column.
         columns: The name of each input's column.
         absent: As `Keyed`.
         leads: As `Keyed`; None: each row of the frame is a row of the result, in its order.
     """
 
-    frame: pd.DataFrame
+    index: pd.Index
+    arrays: Mapping[str, Any]
     columns: Mapping[Input, str]
     absent: Mapping[str, Missing]
     leads: pd.DataFrame | None
@@ -185,9 +194,33 @@ class _Base:
         calendar: Calendar,
     ) -> "_Base":
         frame = with_days(part.frame, days, calendar)
-        if _is_identity(part.leads) and part.frame.index.equals(index):
-            return cls(frame, columns, part.absent, None)
-        return cls(frame, columns, part.absent, part.leads)
+        alone = part.leads is None or _is_identity(part.leads)
+        leads = None if alone and frame.index.equals(index) else part.of_leads
+        arrays = {str(name): column.array for name, column in frame.items()}
+        return cls(frame.index, arrays, columns, part.absent, leads)
+
+    def merged(self, names: Mapping[str, str]) -> pd.DataFrame:
+        """The frame of one measure.
+
+        Args:
+            names: The column of each of its inputs.
+        """
+        own = {column: self.arrays[column] for column in ("created_at", "created_day", "as_of_day", "today")}
+        for name, column in names.items():
+            if column in self.arrays:
+                own[name] = self.arrays[column]
+            else:
+                own |= {f"{name}.{part}": self.arrays[f"{column}.{part}"] for part in ("allowed", "used", "period")}
+        # Of arrays, since a column of a frame comes with a copy of its index each time.
+        return pd.DataFrame(own, index=self.index, copy=False)
+
+
+def by_instant(instants: Sequence[int], keys: "pd.Index[str]") -> pd.MultiIndex:
+    """A row for each instant and key, named `as_of` and as the keys are; both are sorted, and have each value once."""
+    # What `from_product` gives, which looks for the distinct values of what has no others.
+    levels: list[Any] = [pd.Index(np.array(instants, dtype=np.int64)), keys]
+    codes: list[Any] = [np.repeat(np.arange(len(instants)), len(keys)), np.tile(np.arange(len(keys)), len(instants))]
+    return pd.MultiIndex(levels=levels, codes=codes, names=["as_of", keys.name], verify_integrity=False)
 
 
 def _days(instants: Iterable[datetime], calendar: Calendar) -> pd.DataFrame:
@@ -212,16 +245,6 @@ def with_days(frame: pd.DataFrame, days: pd.DataFrame, calendar: Calendar) -> pd
         today=days["today"].reindex(instants).to_numpy(),
         created_day=((wall - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=float),
     )
-
-
-def _own_columns(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    own = {column: frame[column] for column in ("created_at", "created_day", "as_of_day", "today")}
-    for name, column in names.items():
-        if column in frame:
-            own[name] = frame[column]
-        else:
-            own |= {f"{name}.{part}": frame[f"{column}.{part}"] for part in ("allowed", "used", "period")}
-    return pd.DataFrame(own)
 
 
 def _is_identity(leads: pd.DataFrame) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pql.domain.calendar import Calendar, to_micros
@@ -19,7 +20,7 @@ from pql.domain.partials import (
     UserCountInput,
 )
 from pql.domain.partials import Relation as Happening
-from pql.domain.plan import Keyed, Plan
+from pql.domain.plan import Keyed, Plan, by_instant
 from pql.warehouse.happenings import Usable
 from pql.warehouse.inputs import allowance_columns, attribute_column, statement_column, user_counts
 from pql.warehouse.leads import SUBSCRIPTION_COLUMNS
@@ -70,7 +71,11 @@ class PlanReader:
                 if label not in absent[level] and not isinstance(source, PartialInput):
                     columns[level] |= self._other(source, label, level, grids[level])
         return {
-            level: Keyed(frame=self._frame(keys[level], columns[level]), leads=pairs[level], absent=absent[level])
+            level: Keyed(
+                frame=self._frame(keys[level], columns[level]),
+                leads=None if level is self.plan.lead else pairs[level],
+                absent=absent[level],
+            )
             for level in levels
         }
 
@@ -91,12 +96,12 @@ class PlanReader:
 
     def _frame(self, keys: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
         instants = [to_micros(instant) for instant in self.instants]
-        index = pd.MultiIndex.from_product([instants, keys["key"]], names=["as_of", "key"])
-        created = pd.concat([keys["created_at"]] * len(instants), ignore_index=True)
-        values = {"created_at": created.to_numpy()} | {
+        index = by_instant(instants, pd.Index(keys["key"]))
+        created = np.tile(keys["created_at"].to_numpy(), len(instants))
+        values = {"created_at": created} | {
             name: column.array if isinstance(column, pd.Series) else column for name, column in columns.items()
         }
-        return pd.DataFrame(values, index=index)
+        return pd.DataFrame(values, index=index, copy=False)
 
     # --- what cannot be had ---
 
@@ -156,7 +161,7 @@ class PlanReader:
     def _of_one(
         self, happening: Happening, task: Task, grids: Mapping[Level, Grid]
     ) -> Mapping[Level, Mapping[str, Floats]]:
-        companies = self.members.companies()
+        companies = self.members.companies
         if self.rollup is None:
             usable = self.usable(happening, self._accounts())
             return Measuring(self.source, usable, companies, self.calendar, self.instants).run(task, grids)
@@ -166,7 +171,7 @@ class PlanReader:
             grids,
             self.instants,
             companies=companies,
-            members=self.members.accounts_of_users(),
+            members=self.members.accounts_of_users,
             few=self.lead_ids is not None,
         )
 

@@ -145,11 +145,12 @@ def measured(
         value = numbers
     return pd.DataFrame(
         {
-            "value": value.where(codes == 0),
+            "value": value.where(codes == 0) if codes.any() else value,
             "missing": codes.astype(np.int8),
             "latest_at": np.nan if latest_at is None else latest_at.astype(float),
         },
         index=value.index,
+        copy=False,
     )
 
 

@@ -7,7 +7,7 @@ definition is a new one.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from pql.domain.conditions import Condition, Where
@@ -127,7 +127,8 @@ class Layout:
 
 
 def _described(condition: Condition) -> Mapping[str, object]:
-    return {name: value for name, value in asdict(condition).items() if value is not None}
+    named = ((field.name, getattr(condition, field.name)) for field in fields(condition))
+    return {name: value for name, value in named if value is not None}
 
 
 def _canonical(where: Where) -> Where:

@@ -216,8 +216,8 @@ class Rollup:
         grids: Mapping[Level, Grid],
         instants: Sequence[datetime],
         *,
-        companies: sa.Select[Any],
-        members: sa.Select[Any] | None,
+        companies: Callable[[], sa.Select[Any]],
+        members: Callable[[], sa.Select[Any] | None],
         few: bool,
     ) -> Mapping[Level, Mapping[str, Floats]]:
         """The columns of each level, as `Measuring.run` gives them over the rows.
@@ -227,14 +227,14 @@ class Rollup:
             task: Inputs that are covered.
             grids: Where the numbers belong.
             instants: Sorted; `reaches` says yes to them.
-            companies: A SELECT of `account_id` and `company_id`.
-            members: A SELECT of `user_id` and `account_id`; None without users.
+            companies: Makes a SELECT of `account_id` and `company_id`.
+            members: Makes a SELECT of `user_id` and `account_id`; None without users.
             few: Whether only the keys of the grids are read, since they are few.
         """
         path, days = self.relations.needed(happening.value).file.path, self._days[happening]
         cuts = self._cuts(happening, instants)
         tails = {to_micros(at): TAILS - number for number, at in enumerate(cuts)}
-        orphans = members is not None and (bool(days["orphans"].any()) or bool(tails))
+        listed = members() if tails or bool(days["orphans"].any()) else None
         merging = Merging(
             home=self.home,
             happening=happening,
@@ -244,8 +244,8 @@ class Rollup:
             rolled=[int(str(day)) for day in days.index],
             tails=tails,
             tail_tables=self._tails(happening, task, cuts, tails) if tails else {},
-            companies=self.home.mapped("pql_companies", companies, path) if Level.COMPANY in task.inputs else None,
-            members=self.home.mapped("pql_members", members, path) if orphans and members is not None else None,
+            companies=self.home.mapped("pql_companies", companies(), path) if Level.COMPANY in task.inputs else None,
+            members=None if listed is None else self.home.mapped("pql_members", listed, path),
             keys={level: list(grid.keys) if few else None for level, grid in grids.items()},
             lasting=frozenset(key for key, built in self._built.items() if built == COMPLETE),
         )
