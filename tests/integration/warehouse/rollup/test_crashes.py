@@ -206,6 +206,25 @@ def test_a_second_job_is_told_that_the_local_file_is_in_use(scene: Scene) -> Non
     scene.assert_right()
 
 
+def test_what_a_job_wrote_stays_in_the_log_and_is_there_for_the_next_one(scene: Scene) -> None:
+    scene.fill(a_month())
+    scene.refresh()
+    scene.close()
+    file = scene.database.folder / scene.rollup.path
+    assert file.with_name(f"{file.name}.wal").stat().st_size > 0
+    assert scene.refresh().rolled == {}
+    scene.assert_right()
+
+
+def test_a_local_file_that_was_deleted_without_its_log_is_built_anew(scene: Scene) -> None:
+    scene.fill(a_month())
+    rolled = scene.refresh().rolled
+    scene.close()
+    (scene.database.folder / scene.rollup.path).unlink()
+    assert scene.refresh().rolled == rolled
+    scene.assert_right()
+
+
 def test_a_job_that_failed_gives_the_local_file_back(scene: Scene) -> None:
     scene.fill(a_month())
     for _ in range(3):
