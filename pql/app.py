@@ -23,6 +23,7 @@ from pql.domain.rules import Absence, Rep
 from pql.errors import StateError
 from pql.jobs.check import check_source
 from pql.jobs.clocks import SharedClock
+from pql.jobs.collecting import COLLECTING
 from pql.jobs.deliver import Courier, Delivered, deliver
 from pql.jobs.detect import JOB, RunReport, Tools, detect
 from pql.jobs.digest import Digested, digest, preview
@@ -98,7 +99,7 @@ class App:
         """The main job, as of now or of the instant given."""
         rollup = self.project.usage.rollup
         until = time.monotonic() + (rollup.backfill.seconds if rollup else 0)
-        with self._tools() as tools:
+        with COLLECTING.seldom(), self._tools() as tools:
             return detect(
                 tools,
                 as_of=as_of or self.clock(),
