@@ -114,6 +114,10 @@ class Surveyor:
             return Survey(None, None, orphans, 0)
         return Survey(twice, self._kept(twice), orphans, repeats)
 
+    def repeats(self) -> int:
+        """How many rows repeat an id; replaces the tables of a survey of the same relation."""
+        return self._twice()[1]
+
     @property
     def _id_column(self) -> str:
         return ID_COLUMNS[self.happening]

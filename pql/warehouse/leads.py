@@ -117,9 +117,9 @@ def by_lead(members: Members, facts: pd.DataFrame, lead: Level) -> pd.DataFrame:
     those of the account that pays most. A user has the attributes of the account, and then those of its own.
     """
     if lead is Level.ACCOUNT:
-        return facts.drop(columns="company_id").rename_axis("lead_id")
+        return facts.rename_axis("lead_id")
     if lead is Level.COMPANY:
-        return _companies(facts)
+        return _companies(facts.assign(company_id=members.companies_of_accounts.set_index("account_id")["company_id"]))
     return _users(members, facts)
 
 
@@ -142,7 +142,7 @@ def _companies(facts: pd.DataFrame) -> pd.DataFrame:
 
 def _users(members: Members, facts: pd.DataFrame) -> pd.DataFrame:
     users = members.users.set_index("user_id")
-    of_account = facts.drop(columns=["company_id", "created_at"]).reindex(users["account_id"]).set_axis(users.index)
+    of_account = facts.drop(columns="created_at").reindex(users["account_id"]).set_axis(users.index)
     merged = of_account.assign(account_id=users["account_id"], created_at=users["created_at"])
     for name in ("open_deal", "in_trial"):
         merged[name] = merged[name].eq(True)

@@ -18,6 +18,8 @@ from pql.warehouse.happenings import one_a_key
 from pql.warehouse.relations import Relation, Relations, Rows
 from pql.warehouse.source import Source
 
+# So many accounts are named in one statement.
+NAMED_AT_ONCE = 2_500
 KEYS = {Level.ACCOUNT: "account_id", Level.USER: "user_id", Level.COMPANY: "company_id"}
 
 # These become columns of fixed types; all others are attributes.
@@ -50,13 +52,19 @@ class Members:
         self._pairs: dict[tuple[Level, Level], pd.DataFrame] = {}
         self._keys: dict[Level, pd.DataFrame] = {}
         self._only: Sequence[str] | None = None
+        self._once = False
 
-    def among(self, accounts: Sequence[str]) -> "Members":
-        """The same accounts, and only the users who are listed with one of these: for few, no more is read."""
+    def among(self, accounts: Sequence[str], *, once: bool = False) -> "Members":
+        """The same accounts, and only the users who are listed with one of these: for few, no more is read.
+
+        Args:
+            accounts: Whose users.
+            once: It is known that every user is listed once.
+        """
         if "users" in self.__dict__ or self._relations.get("users") is None:
             return self
         few = copy(self)
-        few._only, few._pairs, few._keys = accounts, {}, {}  # noqa: SLF001 - of its own class
+        few._only, few._once, few._pairs, few._keys = accounts, once, {}, {}  # noqa: SLF001 - of its own class
         return few
 
     @cached_property
@@ -83,12 +91,19 @@ class Members:
 
     @cached_property
     def accounts(self) -> pd.DataFrame:
-        """Index `account_id`, sorted: `company_id`, `created_at` (microseconds, NaN unknown) and all attributes."""
+        """Index `account_id`, sorted: `created_at` (microseconds, NaN unknown) and all attributes."""
         relation = self._relations.needed("accounts")
         rows = relation.rows()
-        columns = {"company_id": self._company(rows), "created_at": self._created(rows), **attributes(rows)}
-        frame = self._each(rows, "account_id", columns)
+        frame = self._each(rows, "account_id", {"created_at": self._created(rows), **attributes(rows)})
         return self._there_yet(typed(frame, relation)).set_index("account_id")
+
+    @cached_property
+    def companies_of_accounts(self) -> pd.DataFrame:
+        """Sorted by `account_id`: `account_id`, `company_id`, `created_at`; read only where companies are asked for."""
+        relation = self._relations.needed("accounts")
+        rows = relation.rows()
+        columns = {"company_id": self._company(rows), "created_at": self._created(rows)}
+        return self._there_yet(typed(self._each(rows, "account_id", columns), relation))
 
     @cached_property
     def users(self) -> pd.DataFrame:
@@ -105,16 +120,30 @@ class Members:
         columns = {"account_id": account_id, "created_at": created, **attributes(rows)}
         if self._only is None:
             return self._there_yet(typed(self._each(rows, "user_id", columns), relation))
+        starts = range(0, max(len(self._only), 1), NAMED_AT_ONCE)
+        chosen = [self._listed_with(rows, self._only[start : start + NAMED_AT_ONCE]) for start in starts]
+        parts = [self._each(rows, "user_id", columns, theirs) for theirs in chosen]
+        found = parts[0] if len(parts) == 1 else pd.concat(parts).drop_duplicates("user_id")
+        return self._there_yet(typed(found, relation))
+
+    def _listed_with(self, rows: Rows, accounts: Sequence[str]) -> Expr:
+        """What tells the users who are listed with one of these accounts."""
+        theirs = rows.clean("account_id").expr.in_(accounts)
+        if self._once:
+            return theirs
         # All rows of these users, since an earlier one may name another account.
         user_id = rows.clean("user_id").expr
-        theirs = user_id.in_(sa.select(user_id).where(account_id.in_(self._only)).correlate(None))
-        return self._there_yet(typed(self._each(rows, "user_id", columns, theirs), relation))
+        return user_id.in_(sa.select(user_id).where(theirs).correlate(None))
 
     def _each(self, rows: Rows, key: str, columns: Mapping[str, Expr], *wanted: Expr) -> pd.DataFrame:
         """One row for each id: as they come where each has one, else the earliest created."""
         path, id_text = rows.relation.file.path, rows.clean(key).expr
         plain = sa.select(id_text.label(key), *(expr.label(name) for name, expr in columns.items()))
-        frame = self._source.fetch(plain.where(id_text.is_not(None), *wanted), path)
+        if wanted:
+            # Of few rows, to leave out those without an id costs less here than to look at the ids of all.
+            frame = self._source.fetch(plain.where(*wanted), path).dropna(subset=[key])
+        else:
+            frame = self._source.fetch(plain.where(id_text.is_not(None)), path)
         if frame[key].is_unique:
             return frame
         return self._source.fetch(one_a_key(rows, key, columns, [columns["created_at"]], wanted), path)
@@ -130,7 +159,7 @@ class Members:
             return self.users[["user_id", "created_at"]].set_axis(["key", "created_at"], axis=1)
         if level is Level.ACCOUNT:
             return self._created_accounts().set_axis(["key", "created_at"], axis=1)
-        first = self.accounts.reset_index().groupby(KEYS[level], sort=True)["created_at"].min()
+        first = self.companies_of_accounts.groupby(KEYS[level], sort=True)["created_at"].min()
         return first.rename_axis("key").reset_index()
 
     def _created_accounts(self) -> pd.DataFrame:
@@ -151,9 +180,11 @@ class Members:
         if level is lead:
             keys = self.keys(level)["key"]
             return pd.DataFrame({"key": keys, "lead_id": keys})
-        linked = self._linked(users=Level.USER in (level, lead))
-        pairs = linked[[KEYS[level], KEYS[lead]]].set_axis(["key", "lead_id"], axis=1)
-        return pairs.dropna().drop_duplicates(ignore_index=True)
+        linked = self._linked({level, lead})
+        pairs = linked[[KEYS[level], KEYS[lead]]].set_axis(["key", "lead_id"], axis=1).dropna()
+        # Only a user of two accounts of one company belongs to it twice.
+        twice = {level, lead} == {Level.USER, Level.COMPANY}
+        return pairs.drop_duplicates(ignore_index=True) if twice else pairs.reset_index(drop=True)
 
     def accounts_of(self, lead: Level) -> pd.DataFrame:
         """Which accounts a lead has: `account_id` and `lead_id`."""
@@ -163,13 +194,15 @@ class Members:
         """All leads, sorted."""
         return self.keys(lead)["key"].tolist()
 
-    def _linked(self, *, users: bool) -> pd.DataFrame:
-        accounts = self.accounts.reset_index()[["account_id", "company_id"]]
-        if not users:
-            return accounts
+    def _linked(self, levels: set[Level]) -> pd.DataFrame:
+        """Which user, account and company belong together, of two of these levels."""
+        if Level.USER not in levels:
+            return self.companies_of_accounts
         known = self._relations.get("users") is not None
         belongs = self.users[["user_id", "account_id"]] if known else self._seen.pairs
-        return belongs.merge(accounts, on="account_id", how="left")
+        if Level.COMPANY not in levels:
+            return belongs
+        return belongs.merge(self.companies_of_accounts[["account_id", "company_id"]], on="account_id", how="left")
 
     def _there_yet(self, frame: pd.DataFrame) -> pd.DataFrame:
         frame["created_at"] = frame["created_at"].astype(float)

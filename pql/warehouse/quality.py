@@ -1,6 +1,6 @@
 """What the source's rows are like: how many could not be used, and why. Nothing of it is guessed or mended."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,31 +90,70 @@ def look(
     for happening in Happening:
         relation = relations.get(happening.value)
         if relation is not None:
-            facts += _happenings(source, relations, relation, happening, as_of, repeats(happening), since)
+            known = _Known(relations, as_of, accounts_once=not _has(facts, "duplicate_ids", "accounts"))
+            facts += _happenings(source, relation, happening, known, repeats(happening), since)
     return DataQuality(facts=tuple(facts))
 
 
 def _subjects(source: Source, relation: Relation, id_column: str, as_of: datetime) -> Iterable[QualityFact]:
     rows, engine = relation.rows(), relation.engine
-    key = rows.clean(id_column).expr
-    columns: dict[str, Expr] = {
-        "null_ids": _count(key.is_(None)),
-        "duplicate_ids": sa.func.count(key) - sa.func.count(sa.distinct(key)),
-    }
+    # An id is cleaned once, beneath: it is counted in three ways.
+    cleaned = {"id": rows.clean(id_column).expr}
     if relation.has("created_at"):
-        created = engine.micros(rows.column("created_at"))
+        cleaned["created"] = engine.micros(rows.column("created_at"))
+    inner = sa.select(*_labelled(cleaned)).subquery()
+    columns: dict[str, Expr] = {
+        "null_ids": _count(inner.c.id.is_(None)),
+        "duplicate_ids": sa.func.count(inner.c.id) - sa.func.count(sa.distinct(inner.c.id)),
+    }
+    if "created" in cleaned:
         if relation.name == "accounts":
-            columns["unreadable_created_at"] = _count(created.is_(None))
-        columns["created_after_now"] = _count(created >= to_micros(as_of))
-    return _facts(source, relation, sa.select(*_labelled(columns)), id_column)
+            columns["unreadable_created_at"] = _count(inner.c.created.is_(None))
+        columns["created_after_now"] = _count(inner.c.created >= to_micros(as_of))
+    return _facts(_counted(source, relation, sa.select(*_labelled(columns))), relation, id_column)
+
+
+def _has(facts: Iterable[QualityFact], name: str, relation: str) -> bool:
+    return any((fact.name, fact.relation) == (name, relation) for fact in facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What rows are compared with.
+
+    Args:
+        accounts_once: Whether each account is there once.
+    """
+
+    relations: Relations
+    as_of: datetime
+    accounts_once: bool
+
+    def accounts(self) -> Any:
+        """A subquery of `account_id` and when it was `created`, one row an account."""
+        rows = self.relations.needed("accounts").rows()
+        account_id, created = rows.clean("account_id").expr, rows.relation.engine.micros(rows.column("created_at"))
+        each = sa.select(account_id.label("account_id")).where(account_id.is_not(None))
+        if self.accounts_once:
+            return each.add_columns(created.label("created")).subquery()
+        return each.add_columns(sa.func.min(created).label("created")).group_by(account_id).subquery()
+
+    def members(self, inner: Any) -> Any | None:
+        """A subquery of `user_id` and `member_of`, of the users that rows without an account name; None without any."""
+        users = self.relations.get("users")
+        if users is None:
+            return None
+        rows = users.rows()
+        alone = sa.select(inner.c.user_id).where(inner.c.account_id.is_(None)).correlate(None)
+        asked = rows.clean("user_id").expr.in_(alone)
+        return one_a_key(rows, "user_id", {"member_of": rows.clean("account_id").expr}, wanted=[asked]).subquery()
 
 
 def _happenings(
     source: Source,
-    relations: Relations,
     relation: Relation,
     happening: Happening,
-    as_of: datetime,
+    known: _Known,
     repeats: int,
     since: datetime | None,
 ) -> Iterable[QualityFact]:
@@ -129,44 +168,41 @@ def _happenings(
     }
     recent = [] if since is None else engine.within(occurred, since, LATEST)
     inner = sa.select(*_labelled(columns)).where(*recent).subquery()
-    counts, joined = _counts(relations, inner, as_of, has_users=has_users)
-    yield from _facts(source, relation, sa.select(*_labelled(counts)).select_from(joined), id_column, words)
+    counted = _counted(source, relation, _counts(known, inner, None, has_users=has_users))
+    members = known.members(inner) if counted.pop("lost", 0) else None
+    if members is not None:
+        # Only where rows lack an account and name a user: to find theirs, all users are looked at.
+        counted = _counted(source, relation, _counts(known, inner, members, has_users=has_users))
+        counted.pop("lost")
+    yield from _facts(counted, relation, id_column, words)
     if repeats:
         yield _fact("duplicates", repeats, relation, id_column, words)
 
 
-def _counts(relations: Relations, inner: Any, as_of: datetime, *, has_users: bool) -> tuple[dict[str, Expr], Any]:
-    accounts = relations.needed("accounts").rows()
-    account_id, created = (
-        accounts.clean("account_id").expr,
-        accounts.relation.engine.micros(accounts.column("created_at")),
-    )
-    each = sa.select(account_id.label("account_id"), sa.func.min(created).label("created"))
-    known = each.where(account_id.is_not(None)).group_by(account_id).subquery()
-    users = relations.get("users") if has_users else None
+def _counts(known: _Known, inner: Any, members: Any | None, *, has_users: bool) -> sa.Select[Any]:
+    """Counts of a relation's rows, and of those that lack an account and name a user: `lost`."""
     joined: Any = inner
     account: Expr = inner.c.account_id
-    if users is not None:
-        rows = users.rows()
-        alone = sa.select(inner.c.user_id).where(inner.c.account_id.is_(None)).correlate(None)
-        asked = rows.clean("user_id").expr.in_(alone)
-        members = one_a_key(rows, "user_id", {"member_of": rows.clean("account_id").expr}, wanted=[asked]).subquery()
+    if members is not None:
         joined = joined.outerjoin(members, account.is_(None) & (members.c.user_id == inner.c.user_id))
         account = sa.func.coalesce(inner.c.account_id, members.c.member_of)
-    joined = joined.outerjoin(known, known.c.account_id == account)
-    usable = inner.c.at_micros < to_micros(as_of)
+    accounts = known.accounts()
+    joined = joined.outerjoin(accounts, accounts.c.account_id == account)
+    usable, alone = inner.c.at_micros < to_micros(known.as_of), inner.c.account_id.is_(None)
     counts: dict[str, Expr] = {
         "unreadable_times": _count(inner.c.at_micros.is_(None)),
-        "after_now": _count(inner.c.at_micros >= to_micros(as_of)),
+        "after_now": _count(inner.c.at_micros >= to_micros(known.as_of)),
         "unattributed": _count(usable & account.is_(None)),
-        "attributed": _count(usable & inner.c.account_id.is_(None) & account.is_not(None)),
-        "unknown_accounts": _count(usable & account.is_not(None) & known.c.account_id.is_(None)),
-        "before_account": _count(usable & (inner.c.at_micros < known.c.created)),
+        "unknown_accounts": _count(usable & account.is_not(None) & accounts.c.account_id.is_(None)),
+        "before_account": _count(usable & (inner.c.at_micros < accounts.c.created)),
         "not_finite": _count(usable & inner.c.bad),
     }
+    if members is not None:
+        counts["attributed"] = _count(usable & alone & account.is_not(None))
     if has_users:
         counts["null_user_ids"] = _count(usable & inner.c.user_id.is_(None) & account.is_not(None))
-    return counts, joined
+        counts["lost"] = _count(usable & alone & inner.c.user_id.is_not(None))
+    return sa.select(*_labelled(counts)).select_from(joined)
 
 
 def _bad_quantity(rows: Rows) -> Expr:
@@ -184,11 +220,13 @@ def _labelled(columns: dict[str, Expr]) -> list[Any]:
     return [expr.label(name) for name, expr in columns.items()]
 
 
-def _facts(
-    source: Source, relation: Relation, select: sa.Select[Any], id_column: str, since: str = ""
-) -> Iterable[QualityFact]:
+def _counted(source: Source, relation: Relation, select: sa.Select[Any]) -> dict[str, int]:
     counted = source.fetch(select, relation.file.path).iloc[0]
-    return [_fact(str(name), int(value), relation, id_column, since) for name, value in counted.items() if int(value)]
+    return {str(name): int(value) for name, value in counted.items()}
+
+
+def _facts(counted: Mapping[str, int], relation: Relation, id_column: str, since: str = "") -> Iterable[QualityFact]:
+    return [_fact(name, value, relation, id_column, since) for name, value in counted.items() if value]
 
 
 def _fact(name: str, count: int, relation: Relation, id_column: str, since: str) -> QualityFact:

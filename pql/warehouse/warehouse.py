@@ -37,6 +37,8 @@ from pql.warehouse.watching import Watching
 
 # More leads than this are not named in a statement: the rows of all are read, and those of others dropped.
 MOST_NAMED = 500
+# Of more leads than this the users are found among all users: those of fewer are asked for by their accounts.
+MOST_ASKED = 5_000
 # Each instant cuts the rows' days; so many are evaluated in one pass.
 MOST_INSTANTS = 128
 
@@ -85,6 +87,7 @@ class Warehouse:
         self._surveys: dict[tuple[Happening, datetime | None, datetime | None], Survey] = {}
         self._members: Members | None = None
         self._few: tuple[frozenset[str], Members] | None = None
+        self._users_once = False
         self._subscriptions: pd.DataFrame | None = None
         self._allowance_rows: pd.DataFrame | None = None
         self._deals: pd.Index[str] | None = None
@@ -135,8 +138,8 @@ class Warehouse:
     def users(self, lead_ids: Sequence[str]) -> pd.DataFrame:
         """The users of leads, sorted: `user_id`, `lead_id`, `name`, `email`, `role` and all other attributes."""
         members = self._members_of(lead_ids)
-        pairs = members.pairs(Level.USER, self._lead).rename(columns={"key": "user_id"})
-        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
+        pairs = members.pairs(Level.USER, self._lead)
+        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))].rename(columns={"key": "user_id"})
         users = members.users.drop(columns=["account_id", "created_at"])
         for name in ("name", "email", "role"):
             if name not in users:
@@ -162,9 +165,11 @@ class Warehouse:
         since = None if self._rollup is None else self._rollup.rolled_since
 
         def repeats(happening: Happening) -> int:
-            return self._usable(happening, start=since, end=as_of if since else None).survey.repeats
+            return self._repeats(happening, start=since, end=as_of if since else None)
 
-        return look(self._source, self._relations, as_of, repeats, since)
+        found = look(self._source, self._relations, as_of, repeats, since)
+        self._users_once = not found.count("duplicate_ids", "users")
+        return found
 
     def seen(self, expectations: Mapping[str, Expectation], *, as_of: datetime) -> Sequence[Observation]:
         """What the relations that the project has are like as of an instant, of those that are expected of.
@@ -336,6 +341,7 @@ class Warehouse:
     def _forget(self) -> None:
         self._surveys.clear()
         self._members = self._few = None
+        self._users_once = False
         self._subscriptions = self._allowance_rows = self._deals = None
 
     def _keep_for(self, as_of: datetime) -> None:
@@ -358,13 +364,15 @@ class Warehouse:
     def _members_of(self, lead_ids: Sequence[str]) -> Members:
         """Members with the users of these leads at least: of few leads, no others are read."""
         members = self._current_members()
-        if self._lead is Level.USER or len(lead_ids) > MOST_NAMED:
+        if self._lead is Level.USER or len(lead_ids) > MOST_ASKED:
             return members
         asked = frozenset(lead_ids)
         if self._few is None or self._few[0] != asked:
             accounts = members.accounts_of(self._lead)
             theirs = accounts.loc[accounts["lead_id"].isin(asked), "account_id"].tolist()
-            self._few = asked, members if len(theirs) > MOST_NAMED else members.among(theirs)
+            self._few = asked, members
+            if len(theirs) <= MOST_ASKED:
+                self._few = asked, members.among(theirs, once=self._users_once)
         return self._few[1]
 
     def _seen(self) -> Seen:
@@ -390,13 +398,30 @@ class Warehouse:
     ) -> Usable:
         """The rows of [start, end) that count; whole days are looked at, since ids are compared within a day."""
         relation, users = self._relations.needed(happening.value), self._relations.get("users")
-        first = None if start is None else self._calendar.start_of(self._calendar.day_of(start))
-        bounds = (happening, first, end)
+        surveyor = self._surveyor(happening, start=start, end=end)
+        bounds = (happening, surveyor.start, end)
         if bounds not in self._surveys:
-            # The tables of a survey bear the relation's name: an older one's are replaced.
-            self._surveys = {known: found for known, found in self._surveys.items() if known[0] is not happening}
-            self._surveys[bounds] = Surveyor(self._source, relation, happening, self._calendar, first, end).survey()
+            self._forget_surveys(happening)
+            self._surveys[bounds] = surveyor.survey()
         return Usable(relation, happening, users, self._surveys[bounds], accounts)
+
+    def _repeats(self, happening: Happening, *, start: datetime | None, end: datetime | None) -> int:
+        """How many rows of [start, end) repeat an id."""
+        surveyor = self._surveyor(happening, start=start, end=end)
+        known = self._surveys.get((happening, surveyor.start, end))
+        if known is not None:
+            return known.repeats
+        self._forget_surveys(happening)
+        return surveyor.repeats()
+
+    def _forget_surveys(self, happening: Happening) -> None:
+        """The tables of a survey bear the relation's name: the next one replaces those of an older one."""
+        self._surveys = {known: found for known, found in self._surveys.items() if known[0] is not happening}
+
+    def _surveyor(self, happening: Happening, *, start: datetime | None, end: datetime | None) -> Surveyor:
+        relation = self._relations.needed(happening.value)
+        first = None if start is None else self._calendar.start_of(self._calendar.day_of(start))
+        return Surveyor(self._source, relation, happening, self._calendar, first, end)
 
     def _subscription_rows(self) -> pd.DataFrame:
         if self._subscriptions is None:
@@ -426,7 +451,7 @@ class Warehouse:
     ) -> pd.DataFrame:
         self._keep_for(until)
         members = members or self._current_members()
-        wanted = members.lead_ids(plan.lead) if lead_ids is None else sorted(set(lead_ids))
+        wanted = members.lead_ids(plan.lead) if lead_ids is None else list(lead_ids)
         reader = PlanReader(
             source=self._source,
             relations=self._relations,

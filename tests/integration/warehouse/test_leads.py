@@ -1,6 +1,7 @@
 """Leads, users, answers and reps as of an instant, for each kind of lead; the same on every engine."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,7 +19,8 @@ from pql.domain.partials import Level
 from pql.domain.patterns.first import First
 from pql.domain.patterns.times import Times
 from pql.domain.plan import Plan, PlanItem
-from pql.warehouse.warehouse import MOST_NAMED
+from pql.warehouse import members
+from pql.warehouse.warehouse import MOST_ASKED
 from tests.integration.warehouse.conftest import Database, database_on
 from tests.integration.warehouse.test_cleaning import LONG_AGO, MONTH, NOON, account, event
 from tests.sources import ENGINES, Row
@@ -145,7 +147,7 @@ def test_users_of_few_leads_are_the_same_as_among_those_of_all(database: Databas
         {"user_id": "3", "account_id": "b", "created_at": NOON + DAY},
     ]
     database.write(accounts=[account("a"), account("b"), account("c")], users=listed, events=[])
-    everybody = ["a", "b", "c", *map(str, range(MOST_NAMED))]
+    everybody = ["a", "b", "c", *map(str, range(MOST_ASKED))]
     every = database.open("accounts", "users", "events")
     every.leads(as_of=NOON)
     users = every.users(everybody)
@@ -155,6 +157,40 @@ def test_users_of_few_leads_are_the_same_as_among_those_of_all(database: Databas
     for lead_id in ("a", "b", "c"):
         own = users[users["lead_id"] == lead_id].reset_index(drop=True)
         pd.testing.assert_frame_equal(few.users([lead_id]), own)
+
+
+def test_users_of_more_accounts_than_one_statement_names_are_found_too(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = database_on("duckdb", tmp_path, request)
+    listed = [{"user_id": str(number), "account_id": f"a{number % 5}"} for number in range(20)]
+    twice = [{"user_id": "0", "account_id": "a3"}]
+    database.write(accounts=[account(f"a{number}") for number in range(5)], users=[*listed, *twice], events=[])
+    every = database.open("accounts", "users", "events")
+    every.leads(as_of=NOON)
+    whole = every.users(["a0", "a1", "a3"])
+    monkeypatch.setattr(members, "NAMED_AT_ONCE", 2)
+    few = database.open("accounts", "users", "events")
+    few.leads(as_of=NOON)
+    pd.testing.assert_frame_equal(few.users(["a0", "a1", "a3"]), whole)
+    assert len(whole) == 12
+    database.close()
+
+
+def test_users_of_a_run_that_knows_each_to_be_listed_once_are_the_same(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = database_on("duckdb", tmp_path, request)
+    listed = [{"user_id": str(number), "account_id": f"a{number % 5}"} for number in range(20)]
+    database.write(accounts=[account(f"a{number}") for number in range(5)], users=listed, events=[])
+    warehouse = database.open("accounts", "users", "events")
+    warehouse.leads(as_of=NOON)
+    before = warehouse.users(["a1"])
+    assert warehouse.quality(as_of=NOON).count("duplicate_ids", "users") == 0
+    pd.testing.assert_frame_equal(warehouse.users(["a1"]), before)
+    more = warehouse.users(["a1", "a2"])
+    pd.testing.assert_frame_equal(more[more["lead_id"] == "a1"].reset_index(drop=True), before)
+    database.close()
 
 
 def test_answers_are_those_given_before_the_instant(database: Database) -> None:
