@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +86,26 @@ class Home(ABC):
             return self.engine.fetch(self.connection(), select, {})
         except sa.exc.DBAPIError as exc:
             raise self._unavailable(exc) from None
+
+    def fetch_arrow(self, select: sa.Executable) -> pa.Table:
+        """The same as Arrow."""
+        try:
+            return self.engine.fetch_arrow(self.connection(), select, {})
+        except sa.exc.DBAPIError as exc:
+            raise self._unavailable(exc) from None
+
+    @abstractmethod
+    def staged(
+        self, name: str, columns: Sequence[sa.Column[Any]], select: sa.Select[Any], what: str
+    ) -> AbstractContextManager[sa.FromClause]:
+        """Rows that the source computes once, for several statements in the home; gone afterwards.
+
+        Args:
+            name: Of the table; one of the same name is replaced.
+            columns: Texts and whole numbers, in the order of the SELECT.
+            select: A SELECT in the source.
+            what: Which relation is read, for errors.
+        """
 
     @abstractmethod
     def put(self, name: str, rows: pa.Table) -> sa.FromClause:
@@ -185,6 +205,20 @@ class LocalHome(Home):
         finally:
             self._raw.unregister("pql_incoming")
 
+    @contextmanager
+    def staged(
+        self, name: str, columns: Sequence[sa.Column[Any]], select: sa.Select[Any], what: str
+    ) -> Iterator[sa.FromClause]:
+        types = {column.name: pa.string() if isinstance(column.type, sa.Text) else pa.int64() for column in columns}
+        # A column without any value has no type of its own.
+        rows = self.source.fetch_arrow(select, what).rename_columns(list(types)).cast(pa.schema(types))
+        # In a transaction of its own: what is undone takes what was registered in it along.
+        self.connection().rollback()
+        try:
+            yield self._register(name, rows, columns_of(rows))
+        finally:
+            self._raw.unregister(name)
+
     def put(self, name: str, rows: pa.Table) -> sa.FromClause:
         return self._register(name, rows, columns_of(rows))
 
@@ -234,6 +268,16 @@ class SourceHome(Home):
         with self.source.asking(what) as connection:
             self.source.tell(select, what, connection)
             connection.execute(table.insert().from_select(list(names), select))
+
+    @contextmanager
+    def staged(
+        self, name: str, columns: Sequence[sa.Column[Any]], select: sa.Select[Any], what: str
+    ) -> Iterator[sa.FromClause]:
+        table = self.source.fill(name, columns, select, what)
+        try:
+            yield select.subquery(name) if table is None else table
+        finally:
+            self.source.drop(name)
 
     def put(self, name: str, rows: pa.Table) -> sa.FromClause:
         declared = [sa.Column(str(column.name), column.type) for column in columns_of(rows)]

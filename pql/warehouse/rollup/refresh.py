@@ -1,6 +1,7 @@
 """Bringing the rollup up to an instant: what changed is found, deleted and rolled again; what is new is filled in."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,13 +15,15 @@ from pql.domain.partials import Relation as Happening
 from pql.warehouse.days import rolled_from
 from pql.warehouse.happenings import Survey, Usable
 from pql.warehouse.relations import Relation
+from pql.warehouse.rollup.by_user import ByUser
 from pql.warehouse.rollup.changes import changes, survey_days
 from pql.warehouse.rollup.columns import Family, Stored, with_edges
 from pql.warehouse.rollup.firsts import Firsts
 from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.lasts import Lasts
 from pql.warehouse.rollup.notes import late_notes, lost_notes, volume_notes, waiting_notes
-from pql.warehouse.rollup.rolling import Batch, Dictionary
+from pql.warehouse.rollup.parts import facts_of, needs_rows
+from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.staging import Looked, batches, stage
 from pql.warehouse.rollup.states import COMPLETE, States, grains, key_of
 from pql.warehouse.rollup.touched import WHOLE, Finder, Overtaken, Touched, arrived_days
@@ -246,43 +249,56 @@ class Refresher:
         pending: dict[Stored, int | None],
         as_of: datetime,
     ) -> None:
-        batch, made = self._batch(states, days, looked.touched, as_of)
+        with ExitStack() as stack:
+            batch, by_user = self._read(stack, states, days, looked.touched, as_of)
+            self._keep(states, batch, by_user, days, looked, pending, as_of)
+
+    def _keep(
+        self,
+        states: States,
+        batch: Batch,
+        by_user: ByUser,
+        days: Sequence[int],
+        looked: Looked,
+        pending: dict[Stored, int | None],
+        as_of: datetime,
+    ) -> None:
+        """Put what was read of some days in the place of what was kept of them."""
         built = states.built_from()
         there = [(Level(grain), name) for of, grain, name in built if of == self.happening.value]
         unneeded = {name for _, name in there}.difference(column.name for column in batch.columns)
         grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
         until = [self._end(day, as_of) for day in days]
-        counted = zip(days, self._orphans(batch, days), strict=True)
-        orphans = [looked.orphans(day) if day in looked.touched.orphans else rows for day, rows in counted]
+        lost = self._told(by_user)["orphans"].reindex(list(days), fill_value=0)
+        orphans = [looked.orphans(day) if day in looked.touched.orphans else int(lost[day]) for day in days]
         state = looked.found.reindex(list(days), fill_value=0).assign(until=until, orphans=orphans)
-        try:
-            with self.home.transaction() as connection:
-                looked.still(states.days(self.happening), days)
-                self._replace(connection, batch, days, looked.touched, dict.fromkeys(grain for grain, _ in there))
-                firsts = Firsts(self.home, self.calendar)
-                firsts.forget(connection, sorted(unneeded), days)
-                firsts.update(connection, batch.columns, days)
-                lasts = Lasts(self.home, self.happening)
-                lasts.forget(connection, sorted(unneeded))
-                filled = [column for column in batch.columns if built.get(key_of(column)) == COMPLETE]
-                lasts.update(connection, filled, days, looked.touched)
-                states.rolled(connection, self.happening, state)
-                states.built(connection, grown, min(days))
-                states.neglect(connection, self.happening, batch.columns)
-        finally:
-            for name in reversed(made):
-                self.source.drop(name)
+        with self.home.transaction() as connection:
+            looked.still(states.days(self.happening), days)
+            there_grains = dict.fromkeys(grain for grain, _ in there)
+            self._replace(connection, batch, by_user, days, looked.touched, there_grains)
+            firsts = Firsts(self.home, self.calendar)
+            firsts.forget(connection, sorted(unneeded), days)
+            firsts.update(connection, batch.columns, days)
+            lasts = Lasts(self.home, self.happening)
+            lasts.forget(connection, sorted(unneeded))
+            filled = [column for column in batch.columns if built.get(key_of(column)) == COMPLETE]
+            lasts.update(connection, filled, days, looked.touched)
+            states.rolled(connection, self.happening, state)
+            states.built(connection, grown, min(days))
+            states.neglect(connection, self.happening, batch.columns)
         pending.update(grown)
 
-    def _orphans(self, batch: Batch, days: Sequence[int]) -> list[int]:
-        """How many rows of each day name no account."""
-        rows, number = batch.rows, sa.func.count().label("n")
-        select = sa.select(rows.c.day, number).where(rows.c.account_id.is_(None)).group_by(rows.c.day)
-        found = self.source.fetch(select, self.relation.file.path).set_index("day")["n"]
-        return [int(found.get(day, 0)) for day in days]
+    def _told(self, by_user: ByUser) -> pd.DataFrame:
+        return self.home.fetch(by_user.told()).set_index("day").astype("int64")
 
     def _replace(
-        self, connection: sa.Connection, batch: Batch, days: Sequence[int], touched: Touched, there: Iterable[Level]
+        self,
+        connection: sa.Connection,
+        batch: Batch,
+        by_user: ByUser,
+        days: Sequence[int],
+        touched: Touched,
+        there: Iterable[Level],
     ) -> None:
         tables, path = self.home.tables, self.relation.file.path
         values, edges = tables.values(self.happening), tables.edges(self.happening)
@@ -293,59 +309,78 @@ class Refresher:
         for grain in grains(batch.columns):
             own = [column for column in batch.columns if column.grain is grain]
             table = tables.slices(self.happening, grain, [c for c in own if c.family is not Family.VALUES])
-            self.home.insert(table, [column.name for column in table.c], batch.slices(grain), path)
+            self._insert(connection, table, by_user.slices(grain))
         for column in batch.columns:
-            if column.family is Family.VALUES:
+            if needs_rows(column):
                 select = batch.values(column)
                 self.home.insert(values, list(select.selected_columns.keys()), select, path)
+            elif column.family is Family.VALUES:
+                self._insert(connection, values, by_user.values(column))
         for column in with_edges(batch.columns):
-            select = batch.edges(column)
-            self.home.insert(edges, list(select.selected_columns.keys()), select, path)
+            self._insert(connection, edges, by_user.edges(column))
 
-    def _batch(self, states: States, days: Sequence[int], touched: Touched, as_of: datetime) -> tuple[Batch, list[str]]:
-        """The rows of some days, staged once, and the numbers of their values."""
-        start = rolled_from(self.calendar, min(days))
-        end = min(as_of, self.calendar.start_of(max(days) + 1))
+    def _insert(self, connection: sa.Connection, table: sa.Table, select: sa.Select[Any]) -> None:
+        connection.execute(table.insert().from_select(list(select.selected_columns.keys()), select))
+
+    def _read(
+        self, stack: ExitStack, states: States, days: Sequence[int], touched: Touched, as_of: datetime
+    ) -> tuple[Batch, ByUser]:
+        """What each user did on some days, read once, and the numbers of their values."""
+        start, end = rolled_from(self.calendar, min(days)), min(as_of, self.calendar.start_of(max(days) + 1))
+        facts = facts_of(self.columns)
         rows, made = stage(
             self.source,
             self.relation,
             self.happening,
             self.users,
-            self._facts,
+            facts,
             self.calendar,
             start=start,
             end=end,
             days=days,
             touched=touched,
+            again=any(map(needs_rows, self.columns)),
         )
-        dictionary = self._learn(states, rows)
+        bits = dict.fromkeys(str(column.of) for column in self.columns if column.family is Family.BITS)
+        known = states.dictionary(self.happening)
+        new = [of for of in bits if of not in known]
+        while True:
+            batch = self._batch(states, rows, facts, new)
+            table = stack.enter_context(
+                self.home.staged(
+                    f"pql_by_user_{self.relation.name}",
+                    batch.parts.columns(),
+                    batch.by_user(),
+                    self.relation.file.path,
+                )
+            )
+            bounds = self.calendar.start_of(min(days) - 1), end + timedelta(days=1)
+            by_user = ByUser(table, batch.parts, batch.columns, self.home.engine, self.calendar, *bounds)
+            told = self._told(by_user)
+            new = [of for of, name in batch.parts.unknown.items() if told[name].any()]
+            if not new:
+                for name in made:
+                    stack.callback(self.source.drop, name)
+                return batch, by_user
+
+    def _batch(self, states: States, rows: Any, facts: Facts, new: Sequence[str]) -> Batch:
+        """Some rows, whose values have numbers; but for a domain that has just become too large for bits."""
+        for of in new:
+            self._learn(states, rows, facts, of)
         layout = states.layout(bits=self.home.engine.has_bits and self.source.engine.has_bits)
         columns = [
             column
             for column in self.columns
             if column.family is not Family.BITS or layout.family(column.partial()) is Family.BITS
         ]
-        batch = Batch(
-            rows=rows,
-            facts=self._facts,
-            columns=columns,
-            dictionary=dictionary,
-            engine=self.source.engine,
-            calendar=self.calendar,
-            start=self.calendar.start_of(min(days) - 1),
-            end=end + timedelta(days=1),
-        )
-        return batch, made
+        return Batch(rows, facts, columns, states.dictionary(self.happening), self.source.engine)
 
-    def _learn(self, states: States, rows: Any) -> Dictionary:
-        """The numbers of all values, with those that are new in these rows."""
-        known = states.dictionary(self.happening)
-        for of in dict.fromkeys(str(column.of) for column in self.columns if column.family is Family.BITS):
-            value, numbers = rows.c[self._facts.texts[of]], known.get(of, {})
-            select = sa.select(value.label("value")).where(value.is_not(None)).distinct()
-            if numbers:
-                select = select.where(value.not_in(list(numbers)))
-            new = self.source.fetch(select.limit(1000), self.relation.file.path)["value"].astype(str).tolist()
-            if new:
-                states.learn(self.happening, of, new)
-        return states.dictionary(self.happening)
+    def _learn(self, states: States, rows: Any, facts: Facts, of: str) -> None:
+        """Give the values of these rows that have no number one."""
+        value, numbers = rows.c[facts.texts[of]], states.dictionary(self.happening).get(of, {})
+        select = sa.select(value.label("value")).where(value.is_not(None)).distinct()
+        if numbers:
+            select = select.where(value.not_in(list(numbers)))
+        new = self.source.fetch(select.limit(1000), self.relation.file.path)["value"].astype(str).tolist()
+        if new:
+            states.learn(self.happening, of, new)

@@ -19,9 +19,11 @@ from pql.domain.plan import Plan
 from pql.warehouse.days import rolled_from
 from pql.warehouse.measuring import Floats, Grid, Task
 from pql.warehouse.relations import Relation, Relations
+from pql.warehouse.rollup.by_user import ByUser
 from pql.warehouse.rollup.columns import Layout, Stored, columns_of
 from pql.warehouse.rollup.homes import Home, home_of
 from pql.warehouse.rollup.merging import TAILS, Merging
+from pql.warehouse.rollup.parts import facts_of, needs_rows
 from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.staging import stage
@@ -35,7 +37,6 @@ from pql.warehouse.rollup.upkeep import (
     sampled,
     status,
 )
-from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 
 # A tail is rolled for each of so few instants that fall within a day; more are evaluated from the rows.
@@ -288,31 +289,25 @@ class Rollup:
         self, happening: Happening, columns: Sequence[Stored], day: int, until: datetime
     ) -> Mapping[str, pa.Table]:
         """What a day's rows before an instant come to, computed by the source and kept nowhere."""
-        relation, facts = self.relations.needed(happening.value), Facts.of(column.partial() for column in columns)
-        start, users = rolled_from(self.calendar, day), self.relations.get("users")
-        rows, made = stage(self.source, relation, happening, users, facts, self.calendar, start=start, end=until)
-        batch = Batch(
-            rows=rows,
-            facts=facts,
-            columns=columns,
-            dictionary=States(self.home).dictionary(happening),
-            engine=self.source.engine,
-            calendar=self.calendar,
-            start=self.calendar.start_of(day - 1),
-            end=until + timedelta(days=1),
+        relation, facts = self.relations.needed(happening.value), facts_of(columns)
+        start, users, path = rolled_from(self.calendar, day), self.relations.get("users"), relation.file.path
+        listed = [column for column in columns if needs_rows(column)]
+        rows, made = stage(
+            self.source, relation, happening, users, facts, self.calendar, start=start, end=until, again=bool(listed)
         )
+        batch = Batch(rows, facts, columns, States(self.home).dictionary(happening), self.source.engine)
+        bounds = self.calendar.start_of(day - 1), until + timedelta(days=1)
+        name, parts = f"pql_tail_of_{relation.name}", batch.parts
         try:
-            return {name: self._fetched(select, relation.file.path) for name, select in batch.all().items()}
+            with self.home.staged(name, parts.columns(), batch.by_user(), path) as table:
+                by_user = ByUser(table, parts, columns, self.home.engine, self.calendar, *bounds)
+                found = {name: _typed(self.home.fetch_arrow(select)) for name, select in by_user.all().items()}
+            values = [found["values"]] if "values" in found else []
+            values += [_typed(self.source.fetch_arrow(batch.values(column), path)) for column in listed]
+            return {**found, "values": pa.concat_tables(values)} if values else found
         finally:
             for name in reversed(made):
                 self.source.drop(name)
-
-    def _fetched(self, select: sa.Select[Any], what: str) -> pa.Table:
-        rows = self.source.fetch_arrow(select, what)
-        texts = {"name", "account_id", "user_id", "value"}
-        # A column without any value has no type of its own.
-        fields = [pa.field(name, pa.string() if name in texts else pa.int64()) for name in rows.column_names]
-        return rows.cast(pa.schema(fields))
 
     # --- upkeep ---
 
@@ -371,3 +366,10 @@ class Rollup:
         own = [column for column in columns if column.grain is Level(name)]
         table = tables.slices(happening, Level(name), own)
         return self.home.fetch(sa.select(*table.c).where(table.c.day == day)) if own else pd.DataFrame()
+
+
+def _typed(rows: pa.Table) -> pa.Table:
+    """Rows of the rollup's tables; a column without any value has no type of its own."""
+    texts = {"name", "account_id", "user_id", "value"}
+    fields = [pa.field(name, pa.string() if name in texts else pa.int64()) for name in rows.column_names]
+    return rows.cast(pa.schema(fields))

@@ -33,10 +33,12 @@ def stage(
     end: datetime,
     days: Sequence[int] | None = None,
     touched: Touched = WHOLE,
+    again: bool = True,
 ) -> tuple[Any, list[str]]:
-    """The rows of [start, end) with their day and facts: a temporary table, or a subquery where there can be none.
+    """The rows of [start, end) with their day and facts.
 
-    Without a start, from the first row on; with `days`, those of these days that are rolled again.
+    Without a start, from the first row on; with `days`, those of these days that are rolled again. What is read
+    `again` is a temporary table, where there can be one; else it is a subquery.
 
     Returns:
         What to select from, and the temporary tables to drop.
@@ -53,6 +55,9 @@ def stage(
     if days is not None and (part or len(days) < max(days) - min(days) + 1):
         key = touched.keys(rows.c.account_id, rows.c.user_id, rows.c.account_id.is_(None))
         select = select.where(touched.within(day, list(days), key))
+    name, doubled = f"pql_rolling_{relation.name}", [f"pql_twice_{relation.name}", f"pql_kept_{relation.name}"]
+    if not again:
+        return select.subquery(name), doubled
     columns: list[sa.Column[Any]] = [
         sa.Column("account_id", sa.Text),
         sa.Column("user_id", sa.Text),
@@ -60,9 +65,7 @@ def stage(
         *facts.columns(),
         sa.Column("day", sa.BigInteger),
     ]
-    name = f"pql_rolling_{relation.name}"
     table = source.fill(name, columns, select, relation.file.path)
-    doubled = [f"pql_twice_{relation.name}", f"pql_kept_{relation.name}"]
     return (select.subquery(name), doubled) if table is None else (table, [*doubled, name])
 
 

@@ -30,9 +30,9 @@ from pql.warehouse.engines import ENGINES, Described, Kind, engine_for
 from pql.warehouse.engines.base import WHITE_SPACE
 from pql.warehouse.relations import Relations
 from pql.warehouse.rollup.columns import Layout, columns_of
+from pql.warehouse.rollup.parts import facts_of, needs_rows
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.staging import stage
-from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 from tests.integration.warehouse.conftest import COLUMNS
 from tests.integration.warehouse.test_measures import MEASURES, RELATIONS
@@ -140,12 +140,12 @@ def _rolled(engine: str) -> list[str]:
     relations, calendar = Relations(source), Calendar(ZoneInfo("Asia/Kolkata"))
     plan = Plan(lead=Level.ACCOUNT, items=tuple(PlanItem(name=name, measure=MEASURES[name]) for name in CASES))
     columns = [one for one in columns_of([plan], Layout()) if one.relation is Happening.EVENTS]
-    facts, (start, end) = Facts.of(column.partial() for column in columns), AS_OF
+    facts, (start, end) = facts_of(columns), AS_OF
     events, users = relations.needed("events"), relations.get("users")
-    rows, _ = stage(source, events, Happening.EVENTS, users, facts, calendar, start=start, end=end)
-    known = {"feature": {"a": 0, "b": 70}}
-    batch = Batch(rows, facts, columns, known, source.engine, calendar, start, end)
-    for select in batch.all().values():
+    listed = [column for column in columns if needs_rows(column)]
+    rows, _ = stage(source, events, Happening.EVENTS, users, facts, calendar, start=start, end=end, again=bool(listed))
+    batch = Batch(rows, facts, columns, {"feature": {"a": 0, "b": 70}}, source.engine)
+    for select in (batch.by_user(), *map(batch.values, listed)):
         source.fetch(select, "sql/events.sql")
     return list(dict.fromkeys(source.statements))
 
