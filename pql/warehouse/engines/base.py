@@ -39,6 +39,8 @@ NUMBER_PATTERN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 ZONED_PATTERN = r":[0-9]{2}(\.[0-9]+)?\s*(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
 EPOCH_PATTERN = r"[0-9]{9,19}"
 
+# Sums of this many remainders stay far within 64 bits.
+_MODULUS = 2_147_483_647
 _HISTORY_STARTS = datetime(1980, 1, 1, tzinfo=UTC)
 
 
@@ -249,6 +251,14 @@ class Engine(ABC):
         values = sa.values(*(sa.column(column, kind) for column, kind in columns.items()), name=name)
         return values.data(list(rows))
 
+    def collected(self, numbers: Expr) -> Expr | None:  # noqa: ARG002 (see PostgreSQL)
+        """The aggregate that collects whole numbers for `gaps_within`; None where rows are better put in order."""
+        return None
+
+    def gaps_within(self, collected: Expr, most: int) -> Expr:
+        """The sum of the gaps of at most `most` between collected numbers in their order; nulls are left out."""
+        raise NotImplementedError
+
     def bits_united(self, bits: Expr) -> Expr:
         """The aggregate that unites sets of bits, each a whole number of 64 bits; nulls count as nothing."""
         return sa.func.bit_or(bits, type_=sa.BigInteger())
@@ -264,6 +274,10 @@ class Engine(ABC):
     def checksum(self, text: Expr) -> Expr:
         """A whole number that nearly always differs for different texts; the text itself where there is none."""
         return self.hashed(text)
+
+    def mark(self, column: Column) -> Expr:
+        """A whole number of an instant that nearly always differs for another; sums of many stay within 64 bits."""
+        return self.micros(column) % sa.literal_column(str(_MODULUS), sa.BigInteger)
 
     def ordered(self, text: Expr) -> Expr:
         """Text in an order that does not depend on the database's language."""

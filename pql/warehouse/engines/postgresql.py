@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import pyarrow as pa
 import sqlalchemy as sa
+from pyarrow import csv
 from sqlalchemy.dialects.postgresql import ARRAY, BIT, JSONB, array
 from sqlalchemy.pool import NullPool
 
@@ -31,6 +33,11 @@ _KINDS = {
     **dict.fromkeys(("smallint", "integer", "bigint", "oid"), Kind.WHOLE),
     **dict.fromkeys(("real", "double precision", "numeric"), Kind.NUMBER),
     **dict.fromkeys(("json", "jsonb"), Kind.JSON),
+}
+_ARROW_TYPES: Mapping[type[sa.types.TypeEngine[Any]], pa.DataType] = {
+    sa.Text: pa.string(),
+    sa.Integer: pa.int64(),
+    sa.Boolean: pa.bool_(),
 }
 # Not allowed to; read-only; a standby server, whose transactions cannot write.
 _REFUSALS = frozenset({"42501", "25006", "0A000", "55000"})
@@ -104,6 +111,24 @@ class PostgreSQL(Engine):
         types = {oid: str(name) for oid, name in connection.execute(named, {"oids": oids})}
         return {name: Described(_kind(types[oid], scale), types[oid]) for name, oid, scale in described}
 
+    def fetch_arrow(
+        self, connection: sa.Connection, statement: sa.Executable, parameters: Mapping[str, object]
+    ) -> pa.Table:
+        types = _arrow_types(statement)
+        if types is None or not isinstance(statement, sa.sql.ClauseElement):
+            return super().fetch_arrow(connection, statement, parameters)
+        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+        values = compiled.construct_params(dict(parameters), escape_names=False) or {}
+        if not connection.in_transaction():
+            connection.begin()  # else nobody would end the driver's own
+        raw: Any = connection.connection.dbapi_connection
+        try:
+            # No object of Python for each value: a fifth of the time.
+            with raw.cursor() as cursor, cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT csv)", values) as copied:
+                return _read_csv(b"".join(copied), types)
+        except connection.dialect.dbapi.Error as exc:
+            raise _wrapped(exc, str(compiled), connection) from exc
+
     def bytes_to_scan(self, connection: sa.Connection, statement: sa.Executable) -> int | None:
         if not isinstance(statement, sa.sql.ClauseElement):
             return None
@@ -151,6 +176,13 @@ class PostgreSQL(Engine):
             return sa.cast(sa.null(), sa.Double)
         return sa.case((sa.func.abs(number) <= GREATEST_NUMBER, number))
 
+    def id_text(self, column: Column) -> Expr:
+        if column.kind is not Kind.TEXT:
+            return super().id_text(column)
+        text = sa.cast(column.expr, sa.Text)
+        # Nearly all ids begin and end with a visible character; to see that costs a third of trimming them.
+        return sa.case((_is_visible(text) & _is_visible(sa.func.right(text, 1)), text), else_=super().id_text(column))
+
     def known(self, column: Column) -> Expr:
         known = column.expr.is_not(None)
         if column.kind is Kind.NUMBER:
@@ -169,7 +201,7 @@ class PostgreSQL(Engine):
     def micros(self, column: Column) -> Expr:
         match column.kind:
             case Kind.INSTANT:
-                return _epoch(column.expr)
+                return _epoch(column.expr, "timestamptz")
             case Kind.WALL | Kind.DATE:
                 return self.from_wall(_epoch(sa.cast(column.expr, sa.DateTime)))
             case Kind.WHOLE:
@@ -193,7 +225,7 @@ class PostgreSQL(Engine):
         zoned = text.op("~")(ZONED_PATTERN)
         return sa.case(
             (text.op("~")(f"^{EPOCH_PATTERN}$"), self.from_epoch(sa.cast(text, sa.BigInteger))),
-            (valid & zoned, _epoch(sa.cast(text, sa.DateTime(timezone=True)))),
+            (valid & zoned, _epoch(sa.cast(text, sa.DateTime(timezone=True)), "timestamptz")),
             (valid, self.from_wall(_epoch(sa.cast(text, sa.DateTime)))),
         )
 
@@ -219,6 +251,23 @@ class PostgreSQL(Engine):
     def hashed(self, text: Expr) -> Expr:
         return sa.func.hashtextextended(text, 0)
 
+    def mark(self, column: Column) -> Expr:
+        if column.kind is not Kind.INSTANT:
+            return super().mark(column)
+        # A third of what the microseconds cost. Of an infinite one there is no interval before version 17.
+        since = column.expr - sa.literal_column("'2020-01-01 00:00:00+00'::timestamptz")
+        return sa.case((sa.func.isfinite(column.expr), sa.func.interval_hash(since, type_=sa.Integer)))
+
+    def collected(self, numbers: Expr) -> Expr | None:
+        return sa.func.array_agg(numbers, type_=ARRAY(sa.BigInteger)).filter(numbers.is_not(None))
+
+    def gaps_within(self, collected: Expr, most: int) -> Expr:
+        # To sort what each user did on a day costs half of sorting all rows by user and day.
+        number = sa.func.unnest(collected, type_=sa.BigInteger).column_valued("number")
+        gaps = sa.select((number - sa.func.lag(number).over(order_by=number)).label("gap")).subquery("gaps")
+        total = sa.cast(sa.func.coalesce(sa.func.sum(gaps.c.gap), 0), sa.BigInteger)
+        return sa.select(total).where(gaps.c.gap <= most).scalar_subquery()
+
     def ordered(self, text: Expr) -> Expr:
         return sa.collate(text, "C")
 
@@ -238,6 +287,48 @@ class PostgreSQL(Engine):
         return at.astimezone(UTC)
 
 
+def _arrow_types(statement: sa.Executable) -> Mapping[str, pa.DataType] | None:
+    """The columns of a SELECT of texts, whole numbers and truths; None where there are others."""
+    if not isinstance(statement, sa.SelectBase):
+        return None
+    types: dict[str, pa.DataType] = {}
+    for column in statement.selected_columns:
+        kinds = [arrow for kind, arrow in _ARROW_TYPES.items() if isinstance(column.type, kind)]
+        if not kinds or column.key is None or column.key in types:
+            return None
+        types[column.key] = kinds[0]
+    return types
+
+
+def _read_csv(written: bytes, types: Mapping[str, pa.DataType]) -> pa.Table:
+    if not written:
+        return pa.schema(types).empty_table()
+    return csv.read_csv(
+        pa.py_buffer(written),
+        read_options=csv.ReadOptions(column_names=list(types)),
+        parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        # What is in quotes is a text, even if it is empty.
+        convert_options=csv.ConvertOptions(
+            column_types=types,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _wrapped(exc: Exception, statement: str, connection: sa.Connection) -> Exception:
+    """A driver's error, as SQLAlchemy's connection would raise it."""
+    dbapi: Any = connection.dialect.dbapi
+    lost = bool(getattr(connection.connection.dbapi_connection, "closed", False))
+    wrapped: Exception = sa.exc.DBAPIError.instance(
+        statement, None, exc, dbapi.Error, connection_invalidated=lost, dialect=connection.dialect
+    )
+    return wrapped
+
+
 def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """A plan's nodes."""
     yield plan
@@ -253,10 +344,16 @@ def _finite(number: Expr) -> Expr:
     return sa.func.abs(number) < sa.cast(sa.literal("Infinity"), sa.Double)
 
 
-def _epoch(timestamp: Expr) -> Expr:
+def _is_visible(text: Expr) -> Expr:
+    """Whether a text begins with a visible character of ASCII."""
+    plain = sa.collate(text, "C")
+    return (plain >= sa.literal_column("'!'")) & (plain < sa.literal_column("E'\\x7f'"))
+
+
+def _epoch(timestamp: Expr, kind: str = "timestamp") -> Expr:
     # Within a century of 1970 a double tells microseconds apart, and is three times as fast as a numeric.
     double: Expr = sa.func.date_part(sa.literal_column("'epoch'"), timestamp, type_=sa.Double)
     quick = sa.cast(sa.func.round(double * sa.literal_column("1e6::float8")), sa.BigInteger)
     exact = sa.cast(sa.cast(sa.extract("epoch", timestamp), sa.Numeric) * sa.literal_column("1000000"), sa.BigInteger)
-    near = sa.func.abs(double) < sa.literal_column("4e9::float8")
-    return sa.case((near, quick), (sa.func.isfinite(timestamp), exact))
+    first, last = (sa.literal_column(f"'{year}-01-01 00:00:00+00'::{kind}") for year in (1870, 2070))
+    return sa.case(((timestamp >= first) & (timestamp < last), quick), (sa.func.isfinite(timestamp), exact))

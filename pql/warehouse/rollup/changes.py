@@ -41,7 +41,7 @@ def survey_days(
     columns: Mapping[str, Expr] = {
         "row_count": sa.func.count(),
         "newest": whole(0) if arrived is None else _newest(engine, dated.c.extra, arrived.kind),
-        "mark": total(dated.c.extra if arrived is None else arrival_mark(engine, Column(dated.c.extra, arrived.kind))),
+        "mark": total(dated.c.extra if arrived is None else engine.mark(Column(dated.c.extra, arrived.kind))),
         "last_at": last_at,
     }
     named = [expr.label(name) for name, expr in columns.items()]
@@ -67,11 +67,6 @@ def _dated(
     day = rolled_day(engine, calendar, inner.c.at_micros, start, end)
     dated = sa.select(*inner.c, day.label("day")).where(*inside(inner.c.at_micros, start, end)).subquery()
     return dated, sa.func.max(dated.c.at_micros)
-
-
-def arrival_mark(engine: Engine, arrived: Column) -> Expr:
-    """What an arrival adds to its day's checksum."""
-    return engine.micros(arrived) % whole(_MODULUS)
 
 
 def _newest(engine: Engine, arrived: Expr, kind: Kind) -> Expr:

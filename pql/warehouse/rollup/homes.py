@@ -81,15 +81,13 @@ class Home(ABC):
 
     def fetch(self, select: sa.Executable) -> pd.DataFrame:
         """All rows of a SELECT in the rollup."""
-        try:
-            self.source.tell(select, self.place, self.connection(), self.engine)
-            return self.engine.fetch(self.connection(), select, {})
-        except sa.exc.DBAPIError as exc:
-            raise self._unavailable(exc) from None
+        frame: pd.DataFrame = self.fetch_arrow(select).to_pandas()
+        return frame
 
     def fetch_arrow(self, select: sa.Executable) -> pa.Table:
         """The same as Arrow."""
         try:
+            self.source.tell(select, self.place, self.connection(), self.engine)
             return self.engine.fetch_arrow(self.connection(), select, {})
         except sa.exc.DBAPIError as exc:
             raise self._unavailable(exc) from None

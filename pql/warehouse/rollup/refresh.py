@@ -320,7 +320,10 @@ class Refresher:
             self._insert(connection, edges, by_user.edges(column))
 
     def _insert(self, connection: sa.Connection, table: sa.Table, select: sa.Select[Any]) -> None:
-        connection.execute(table.insert().from_select(list(select.selected_columns.keys()), select))
+        # Days lie together: windows of days then read half as many blocks.
+        rows = select.subquery()
+        ordered = sa.select(*rows.c).order_by(rows.c.day)
+        connection.execute(table.insert().from_select(list(rows.c.keys()), ordered))
 
     def _read(
         self, stack: ExitStack, states: States, days: Sequence[int], touched: Touched, as_of: datetime

@@ -47,7 +47,17 @@ class Batch:
 
         One pass over the rows; whatever else is kept of the days is merged from these, which are far fewer.
         """
-        rows = self._with_gaps(self._with_bits(self.rows))
+        if self._collects:
+            return self._with_collected(self._grouped(self._with_bits(self.rows)))
+        return self._grouped(self._with_gaps(self._with_bits(self.rows)))
+
+    @property
+    def _collects(self) -> bool:
+        """Whether the instants of each user's day are collected and put in order there, not the rows."""
+        active = any(family is Family.ACTIVE for family, _, _ in self.parts.names)
+        return active and self.engine.collected(whole(0)) is not None
+
+    def _grouped(self, rows: Any) -> sa.Select[Any]:
         # As gaps are ordered, so that a database that has sorted rows for them need not group them anew.
         user, account = (self.engine.ordered(rows.c[name]) for name in ("user_id", "account_id"))
         made = [
@@ -58,6 +68,13 @@ class Batch:
         unknown = [sa.func.max(rows.c[name]).label(name) for name in self.parts.unknown.values()]
         keys = [account.label("account_id"), user.label("user_id"), rows.c.day.label("day")]
         return sa.select(*keys, *made, *unknown).group_by(user, account, rows.c.day)
+
+    def _with_collected(self, grouped: sa.Select[Any]) -> sa.Select[Any]:
+        """What gaps between collected instants come to, in their place."""
+        days = grouped.subquery("users_days")
+        active = {names[0] for part, names in self.parts.names.items() if part[0] is Family.ACTIVE}
+        gaps = {name: self.engine.gaps_within(days.c[name], PAUSE_MICROS) for name in active}
+        return sa.select(*(gaps[name].label(name) if name in gaps else days.c[name] for name in days.c.keys()))
 
     def values(self, column: Stored) -> sa.Select[Any]:
         """The distinct values of one column: its name, the key and the value."""
@@ -125,6 +142,9 @@ class Batch:
             case Family.SUM:
                 label = self.facts.sums[str(of)]
                 return [total(when(passes, rows.c[name])) for name in (label, f"{label}_micro")]
+            case Family.ACTIVE if self._collects:
+                of_user = rows.c.user_id.is_not(None) if passes is None else passes & rows.c.user_id.is_not(None)
+                return [self.engine.collected(when(of_user, rows.c.at_micros))]
             case Family.ACTIVE:
                 gap = rows.c[self._gap(where)]
                 counted = (gap <= PAUSE_MICROS) if passes is None else passes & (gap <= PAUSE_MICROS)

@@ -18,7 +18,6 @@ from pql.warehouse.days import OLDEST_DAY, inside, rolled_day
 from pql.warehouse.engines import Expr
 from pql.warehouse.happenings import ID_COLUMNS, Reader
 from pql.warehouse.relations import Relation, Rows
-from pql.warehouse.rollup.changes import arrival_mark
 from pql.warehouse.slices import total
 from pql.warehouse.source import Source
 
@@ -146,7 +145,7 @@ class Finder:
             rolled_day(self.source.engine, self.calendar, at, *self._bounds(days)).label("day"),
             rows.clean("account_id").expr.label("account_id"),
             user.label("user_id"),
-            arrival_mark(self.source.engine, arrived).label("mark"),
+            self.source.engine.mark(arrived).label("mark"),
         ]
         each = sa.select(*labelled).where(*self._fresh(rows, days)).subquery()
         unnamed = sa.case((each.c.account_id.is_(None), each.c.user_id)).label("user_id")
