@@ -70,6 +70,11 @@ class Relation:
         """Whether there is such a column, or the column that holds such a property."""
         return column in self.kinds or (column.startswith(PROPERTY) and "properties" in self.kinds)
 
+    @property
+    def exact(self) -> bool:
+        """Whether `Engine.within` bounds its rows to the microsecond."""
+        return self.engine.exact_instants and self.kinds.get("occurred_at") is Kind.INSTANT
+
     def has_all(self, partial: Partial) -> bool:
         """Whether it has all that a partial reads."""
         return self.lacks(partial) is None

@@ -74,7 +74,7 @@ class Batch:
         days = grouped.subquery("users_days")
         active = {names[0] for part, names in self.parts.names.items() if part[0] is Family.ACTIVE}
         gaps = {name: self.engine.gaps_within(days.c[name], PAUSE_MICROS) for name in active}
-        return sa.select(*(gaps[name].label(name) if name in gaps else days.c[name] for name in days.c.keys()))
+        return sa.select(*(gaps[name].label(name) if name in gaps else column for name, column in days.c.items()))
 
     def values(self, column: Stored) -> sa.Select[Any]:
         """The distinct values of one column: its name, the key and the value."""

@@ -46,13 +46,15 @@ def stage(
     surveyed = Surveyor(source, relation, happening, calendar, start, end).survey(orphans=False)
     usable = Usable(relation, happening, users, surveyed)
     readers, compared = facts.readers(source.engine), facts.compared
-    part = touched.of(days or ())[1]
-    beneath = touched.beneath(calendar, days or ()) if part else None
+    some = days is not None and (touched.of(days)[1] or len(days) < max(days) - min(days) + 1)
+    # The oldest day reaches back to the beginning.
+    exact = start is not None and relation.exact
+    beneath = touched.beneath(calendar, days) if some and days is not None and start is not None else None
     selected = usable.select(readers, start=start, end=end, where=beneath, attributed=False, folded=compared)
     rows = selected.subquery()
     day = rolled_day(source.engine, calendar, rows.c.at_micros, start, end)
     select = sa.select(*rows.c, day.label("day"))
-    if days is not None and (part or len(days) < max(days) - min(days) + 1):
+    if some and days is not None and not exact:
         key = touched.keys(rows.c.account_id, rows.c.user_id, rows.c.account_id.is_(None))
         select = select.where(touched.within(day, list(days), key))
     name, doubled = f"pql_rolling_{relation.name}", [f"pql_twice_{relation.name}", f"pql_kept_{relation.name}"]

@@ -55,16 +55,17 @@ class Touched:
         return sa.or_(account.in_(self.accounts), unnamed & user.in_(self.users))
 
     def beneath(self, calendar: Calendar, days: Sequence[int]) -> Reader:
-        """What the source may leave out before it looks at rows more closely; nothing of what `within` keeps."""
-        whole = self.of(days)[0]
+        """What the source may leave out before it looks at rows more closely; nothing of what `within` keeps.
+
+        Where instants are compared exactly, it is all that `within` leaves out.
+        """
+        whole, part = self.of(days)
 
         def wanted(rows: Rows) -> Expr:
-            engine, occurred = rows.relation.engine, rows.column("occurred_at")
             account = rows.clean("account_id").expr
             user = rows.clean("user_id").expr if rows.relation.has("user_id") else sa.cast(sa.null(), sa.Text)
-            bounds = (engine.within(occurred, calendar.start_of(day), calendar.start_of(day + 1)) for day in whole)
-            named = [sa.and_(sa.true(), *within) for within in bounds]
-            return sa.or_(*named, self.keys(account, user, account.is_(None)))
+            named = [sa.and_(_on(rows, calendar, part), self.keys(account, user, account.is_(None)))] if part else []
+            return sa.or_(_on(rows, calendar, whole), *named)
 
         return wanted
 
@@ -75,6 +76,21 @@ class Touched:
 
 
 WHOLE = Touched()
+
+
+def _on(rows: Rows, calendar: Calendar, days: Sequence[int]) -> Expr:
+    """Whether a row occurred on one of some days, as near as the bare column tells."""
+    within, occurred = rows.relation.engine.within, rows.column("occurred_at")
+    spans = [(calendar.start_of(first), calendar.start_of(last + 1)) for first, last in _runs(days)]
+    return sa.or_(sa.false(), *(sa.and_(sa.true(), *within(occurred, *span)) for span in spans))
+
+
+def _runs(days: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and last of each run of days."""
+    runs: list[tuple[int, int]] = []
+    for day in sorted(days):
+        runs = [*runs[:-1], (runs[-1][0], day)] if runs and runs[-1][1] == day - 1 else [*runs, (day, day)]
+    return runs
 
 
 def figure(frame: pd.DataFrame, day: int, name: str) -> int:
