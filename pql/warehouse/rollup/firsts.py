@@ -48,8 +48,8 @@ class Firsts:
             connection.execute(sa.delete(firsts).where(*here))
         found = self._found(column, days, onward=bool(gone)).subquery("found")
         same = (firsts.c.account_id == found.c.account_id) & (firsts.c.user_id == found.c.user_id) & own
-        later = sa.select(found.c.first_at).where(same, found.c.first_at < firsts.c.first_at).exists()
-        connection.execute(sa.delete(firsts).where(own, later))
+        earlier = sa.update(firsts).values(first_at=found.c.first_at)
+        connection.execute(earlier.where(same, found.c.first_at < firsts.c.first_at))
         unknown = ~sa.select(firsts.c.first_at).where(same).exists()
         select = sa.select(sa.literal(column.name), found.c.account_id, found.c.user_id, found.c.first_at).where(
             unknown

@@ -122,6 +122,8 @@ class Home(ABC):
     def _make_tables(self) -> None:
         connection = self.connection()
         connection.rollback()
+        if self._has_tables(connection):
+            return
         self.engine.allow_writing(connection)
         if not sa.inspect(connection).has_schema(self.tables.schema):
             connection.execute(sa.schema.CreateSchema(self.tables.schema, if_not_exists=True))
@@ -132,7 +134,19 @@ class Home(ABC):
         meta = self.tables.meta
         if connection.execute(sa.select(meta.c.name).where(meta.c.name == "lock")).first() is None:
             connection.execute(sa.insert(meta).values(name="lock", value=""))
+        connection.execute(sa.delete(meta).where(meta.c.name == "tables"))
+        connection.execute(sa.insert(meta).values(name="tables", value=self.tables.names))
         connection.commit()
+
+    def _has_tables(self, connection: sa.Connection) -> bool:
+        """Whether all fixed tables are there, as they were when a job last made them."""
+        meta = self.tables.meta
+        try:
+            made = connection.execute(sa.select(meta.c.value).where(meta.c.name == "tables")).scalar()
+        except sa.exc.DBAPIError:
+            made = None  # there is no such schema yet, or it cannot be read: to make it will tell
+        connection.rollback()
+        return bool(made == self.tables.names)
 
     def _unavailable(self, exc: sa.exc.DBAPIError) -> RollupUnavailable:
         said = next((line.strip() for line in str(exc.orig).splitlines() if line.strip()), type(exc.orig).__name__)

@@ -44,15 +44,15 @@ class Lasts:
             return
         values, lasts = self.home.tables.values(self.happening), self.home.tables.lasts(self.happening)
         # The days once more, so that a database reads only theirs.
-        there = (values.c.day == lasts.c.last_day, values.c.day.in_(list(days)))
+        there = (values.c.day == lasts.c.last_day, self._rolled(values, values.c.day, days, touched))
         still = sa.select(values.c.day).where(_same(values, lasts), *there).exists()
         own = (lasts.c.name.in_(names), self._rolled(lasts, lasts.c.last_day, days, touched))
         gone = connection.execute(sa.select(sa.func.count()).select_from(lasts).where(*own, ~still)).scalar_one()
         if gone:
             connection.execute(sa.delete(lasts).where(*own, ~still))
         found = self._greatest(names, self._rolled(values, values.c.day, days, touched)).subquery("found")
-        earlier = sa.select(found.c.last_day).where(_same(found, lasts), found.c.last_day > lasts.c.last_day).exists()
-        connection.execute(sa.delete(lasts).where(lasts.c.name.in_(names), earlier))
+        later = sa.update(lasts).values(last_day=found.c.last_day)
+        connection.execute(later.where(_same(found, lasts), lasts.c.last_day < found.c.last_day))
         # What is gone from these days may have been there on others.
         every = self._greatest(names).subquery("found") if gone else found
         unknown = ~sa.select(lasts.c.last_day).where(_same(every, lasts)).exists()

@@ -55,8 +55,8 @@ class Parts:
     def columns(self) -> list[sa.Column[Any]]:
         """The types of the table's columns, in the order of `Batch.by_user`."""
         numbers = [*(name for names in self.names.values() for name in names), *self.unknown.values()]
-        keys = [sa.Column("account_id", sa.Text), sa.Column("user_id", sa.Text), sa.Column("day", sa.BigInteger)]
-        return [*keys, *(sa.Column(name, sa.BigInteger) for name in numbers)]
+        ids: list[sa.Column[Any]] = [sa.Column(name, sa.Text) for name in ("account_id", "user_id")]
+        return [*ids, *(sa.Column(name, sa.BigInteger) for name in ("day", *numbers))]
 
 
 def _needed(column: Stored) -> list[Part]:

@@ -1,7 +1,6 @@
 """Bringing the rollup up to an instant: what changed is found, deleted and rolled again; what is new is filled in."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,16 +14,15 @@ from pql.domain.partials import Relation as Happening
 from pql.warehouse.days import rolled_from
 from pql.warehouse.happenings import Survey, Usable
 from pql.warehouse.relations import Relation
-from pql.warehouse.rollup.by_user import ByUser
 from pql.warehouse.rollup.changes import changes, survey_days
 from pql.warehouse.rollup.columns import Family, Stored, with_edges
 from pql.warehouse.rollup.firsts import Firsts
 from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.lasts import Lasts
 from pql.warehouse.rollup.notes import late_notes, lost_notes, volume_notes, waiting_notes
-from pql.warehouse.rollup.parts import facts_of, needs_rows
-from pql.warehouse.rollup.rolling import Batch
-from pql.warehouse.rollup.staging import Looked, batches, stage
+from pql.warehouse.rollup.parts import needs_rows
+from pql.warehouse.rollup.reading import Read, Reader
+from pql.warehouse.rollup.staging import Looked, batches
 from pql.warehouse.rollup.states import COMPLETE, States, grains, key_of
 from pql.warehouse.rollup.touched import WHOLE, Finder, Overtaken, Touched, arrived_days
 from pql.warehouse.slices import Facts
@@ -249,57 +247,59 @@ class Refresher:
         pending: dict[Stored, int | None],
         as_of: datetime,
     ) -> None:
-        with ExitStack() as stack:
-            batch, by_user = self._read(stack, states, days, looked.touched, as_of)
-            self._keep(states, batch, by_user, days, looked, pending, as_of)
+        with self._reader.read(days, looked.touched, as_of) as read:
+            self._keep(states, read, days, looked, pending, as_of)
+
+    @property
+    def _reader(self) -> Reader:
+        return Reader(
+            source=self.source,
+            home=self.home,
+            relation=self.relation,
+            happening=self.happening,
+            users=self.users,
+            calendar=self.calendar,
+            columns=self.columns,
+        )
 
     def _keep(
         self,
         states: States,
-        batch: Batch,
-        by_user: ByUser,
+        read: Read,
         days: Sequence[int],
         looked: Looked,
         pending: dict[Stored, int | None],
         as_of: datetime,
     ) -> None:
         """Put what was read of some days in the place of what was kept of them."""
-        built = states.built_from()
+        built, columns = states.built_from(), read.batch.columns
         there = [(Level(grain), name) for of, grain, name in built if of == self.happening.value]
-        unneeded = {name for _, name in there}.difference(column.name for column in batch.columns)
+        unneeded = {name for _, name in there}.difference(column.name for column in columns)
         grown = {column: min(days) for column, built in pending.items() if built is None or min(days) < built}
         until = [self._end(day, as_of) for day in days]
-        lost = self._told(by_user)["orphans"].reindex(list(days), fill_value=0)
+        lost = read.orphans.reindex(list(days), fill_value=0)
         orphans = [looked.orphans(day) if day in looked.touched.orphans else int(lost[day]) for day in days]
         state = looked.found.reindex(list(days), fill_value=0).assign(until=until, orphans=orphans)
         with self.home.transaction() as connection:
             looked.still(states.days(self.happening), days)
             there_grains = dict.fromkeys(grain for grain, _ in there)
-            self._replace(connection, batch, by_user, days, looked.touched, there_grains)
+            self._replace(connection, read, days, looked.touched, there_grains)
             firsts = Firsts(self.home, self.calendar)
             firsts.forget(connection, sorted(unneeded), days)
-            firsts.update(connection, batch.columns, days)
+            firsts.update(connection, columns, days)
             lasts = Lasts(self.home, self.happening)
             lasts.forget(connection, sorted(unneeded))
-            filled = [column for column in batch.columns if built.get(key_of(column)) == COMPLETE]
+            filled = [column for column in columns if built.get(key_of(column)) == COMPLETE]
             lasts.update(connection, filled, days, looked.touched)
             states.rolled(connection, self.happening, state)
             states.built(connection, grown, min(days))
-            states.neglect(connection, self.happening, batch.columns)
+            states.neglect(connection, self.happening, columns)
         pending.update(grown)
 
-    def _told(self, by_user: ByUser) -> pd.DataFrame:
-        return self.home.fetch(by_user.told()).set_index("day").astype("int64")
-
     def _replace(
-        self,
-        connection: sa.Connection,
-        batch: Batch,
-        by_user: ByUser,
-        days: Sequence[int],
-        touched: Touched,
-        there: Iterable[Level],
+        self, connection: sa.Connection, read: Read, days: Sequence[int], touched: Touched, there: Iterable[Level]
     ) -> None:
+        batch, by_user = read.batch, read.by_user
         tables, path = self.home.tables, self.relation.file.path
         values, edges = tables.values(self.happening), tables.edges(self.happening)
         # Also where no column is needed now: one that returns must not find what is gone.
@@ -324,66 +324,3 @@ class Refresher:
         rows = select.subquery()
         ordered = sa.select(*rows.c).order_by(rows.c.day)
         connection.execute(table.insert().from_select(list(rows.c.keys()), ordered))
-
-    def _read(
-        self, stack: ExitStack, states: States, days: Sequence[int], touched: Touched, as_of: datetime
-    ) -> tuple[Batch, ByUser]:
-        """What each user did on some days, read once, and the numbers of their values."""
-        start, end = rolled_from(self.calendar, min(days)), min(as_of, self.calendar.start_of(max(days) + 1))
-        facts = facts_of(self.columns)
-        rows, made = stage(
-            self.source,
-            self.relation,
-            self.happening,
-            self.users,
-            facts,
-            self.calendar,
-            start=start,
-            end=end,
-            days=days,
-            touched=touched,
-            again=any(map(needs_rows, self.columns)),
-        )
-        bits = dict.fromkeys(str(column.of) for column in self.columns if column.family is Family.BITS)
-        known = states.dictionary(self.happening)
-        new = [of for of in bits if of not in known]
-        while True:
-            batch = self._batch(states, rows, facts, new)
-            table = stack.enter_context(
-                self.home.staged(
-                    f"pql_by_user_{self.relation.name}",
-                    batch.parts.columns(),
-                    batch.by_user(),
-                    self.relation.file.path,
-                )
-            )
-            bounds = self.calendar.start_of(min(days) - 1), end + timedelta(days=1)
-            by_user = ByUser(table, batch.parts, batch.columns, self.home.engine, self.calendar, *bounds)
-            told = self._told(by_user)
-            new = [of for of, name in batch.parts.unknown.items() if told[name].any()]
-            if not new:
-                for name in made:
-                    stack.callback(self.source.drop, name)
-                return batch, by_user
-
-    def _batch(self, states: States, rows: Any, facts: Facts, new: Sequence[str]) -> Batch:
-        """Some rows, whose values have numbers; but for a domain that has just become too large for bits."""
-        for of in new:
-            self._learn(states, rows, facts, of)
-        layout = states.layout(bits=self.home.engine.has_bits and self.source.engine.has_bits)
-        columns = [
-            column
-            for column in self.columns
-            if column.family is not Family.BITS or layout.family(column.partial()) is Family.BITS
-        ]
-        return Batch(rows, facts, columns, states.dictionary(self.happening), self.source.engine)
-
-    def _learn(self, states: States, rows: Any, facts: Facts, of: str) -> None:
-        """Give the values of these rows that have no number one."""
-        value, numbers = rows.c[facts.texts[of]], states.dictionary(self.happening).get(of, {})
-        select = sa.select(value.label("value")).where(value.is_not(None)).distinct()
-        if numbers:
-            select = select.where(value.not_in(list(numbers)))
-        new = self.source.fetch(select.limit(1000), self.relation.file.path)["value"].astype(str).tolist()
-        if new:
-            states.learn(self.happening, of, new)

@@ -144,7 +144,8 @@ class Batch:
                 return [total(when(passes, rows.c[name])) for name in (label, f"{label}_micro")]
             case Family.ACTIVE if self._collects:
                 of_user = rows.c.user_id.is_not(None) if passes is None else passes & rows.c.user_id.is_not(None)
-                return [self.engine.collected(when(of_user, rows.c.at_micros))]
+                collected = self.engine.collected(when(of_user, rows.c.at_micros))
+                return [] if collected is None else [collected]
             case Family.ACTIVE:
                 gap = rows.c[self._gap(where)]
                 counted = (gap <= PAUSE_MICROS) if passes is None else passes & (gap <= PAUSE_MICROS)

@@ -41,6 +41,11 @@ class Tables:
         own = [table(happening) for happening in Happening for table in kinds]
         return (self.meta, self.days, self.kept, self.dictionary, self.firsts, *own)
 
+    @property
+    def names(self) -> str:
+        """What the fixed tables are called, in one line."""
+        return " ".join(table.name for table in self.fixed())
+
     def _table(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
         known = self.metadata.tables.get(f"{self.schema}.{name}")
         return sa.Table(name, self.metadata, *columns, schema=self.schema) if known is None else known
