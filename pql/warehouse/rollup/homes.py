@@ -105,6 +105,17 @@ class Home(ABC):
             what: Which relation is read, for errors.
         """
 
+    @contextmanager
+    def staged_in_source(
+        self, name: str, columns: Sequence[sa.Column[Any]], select: sa.Select[Any], what: str
+    ) -> Iterator[sa.FromClause]:
+        """The same, for statements in the source: a temporary table, or where there can be none the SELECT itself."""
+        table = self.source.fill(name, columns, select, what)
+        try:
+            yield select.subquery(name) if table is None else table
+        finally:
+            self.source.drop(name)
+
     @abstractmethod
     def put(self, name: str, rows: pa.Table) -> sa.FromClause:
         """A temporary table with these rows: text and whole numbers (64 bits, or null)."""
@@ -281,15 +292,10 @@ class SourceHome(Home):
             self.source.tell(select, what, connection)
             connection.execute(table.insert().from_select(list(names), select))
 
-    @contextmanager
     def staged(
         self, name: str, columns: Sequence[sa.Column[Any]], select: sa.Select[Any], what: str
-    ) -> Iterator[sa.FromClause]:
-        table = self.source.fill(name, columns, select, what)
-        try:
-            yield select.subquery(name) if table is None else table
-        finally:
-            self.source.drop(name)
+    ) -> AbstractContextManager[sa.FromClause]:
+        return self.staged_in_source(name, columns, select, what)
 
     def put(self, name: str, rows: pa.Table) -> sa.FromClause:
         declared = [sa.Column(str(column.name), column.type) for column in columns_of(rows)]

@@ -31,13 +31,15 @@ class Read:
 
     Args:
         batch: The statements over their rows, in the source.
-        by_user: The statements over what each user did, in the home.
+        by_user: The statements over what each user did, in the home or in the source.
         orphans: How many rows of each day name no account, by day.
+        in_source: Whether what each user did stayed there: it is too much for the program to hold.
     """
 
     batch: Batch
     by_user: ByUser
     orphans: "pd.Series[int]"
+    in_source: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +55,11 @@ class Reader:
     columns: Sequence[Stored]
 
     @contextmanager
-    def read(self, days: Sequence[int], touched: Touched, as_of: datetime) -> Iterator[Read]:
-        """What there is of some days before an instant; all values of small domains have numbers then."""
+    def read(self, days: Sequence[int], touched: Touched, as_of: datetime, *, many: bool) -> Iterator[Read]:
+        """What there is of some days before an instant; all values of small domains have numbers then.
+
+        What each user did comes into the home, unless there are `many` rows.
+        """
         start, end = rolled_from(self.calendar, min(days)), min(as_of, self.calendar.start_of(max(days) + 1))
         facts = facts_of(self.columns)
         rows, made = stage(
@@ -72,12 +77,14 @@ class Reader:
         )
         bounds = self.calendar.start_of(min(days) - 1), end + timedelta(days=1)
         with ExitStack() as stack:
-            read = self._numbered(stack, rows, facts, bounds)
+            read = self._numbered(stack, rows, facts, bounds, many=many)
             for name in made:
                 stack.callback(self.source.drop, name)
             yield read
 
-    def _numbered(self, stack: ExitStack, rows: Any, facts: Facts, bounds: tuple[datetime, datetime]) -> Read:
+    def _numbered(
+        self, stack: ExitStack, rows: Any, facts: Facts, bounds: tuple[datetime, datetime], *, many: bool
+    ) -> Read:
         """Rows by user; read once more if they had a value that has no number."""
         bits = dict.fromkeys(str(column.of) for column in self.columns if column.family is Family.BITS)
         known = States(self.home).dictionary(self.happening)
@@ -85,13 +92,19 @@ class Reader:
         while True:
             batch = self._batch(rows, facts, new)
             name, columns = f"pql_by_user_{self.relation.name}", batch.parts.columns()
-            staged = self.home.staged(name, columns, batch.by_user(), self.relation.file.path)
-            table = stack.enter_context(staged)
-            by_user = ByUser(table, batch.parts, batch.columns, self.home.engine, self.calendar, *bounds)
-            told = self.home.fetch(by_user.told()).set_index("day").astype("int64")
+            stage_it = self.home.staged_in_source if many else self.home.staged
+            table = stack.enter_context(stage_it(name, columns, batch.by_user(), self.relation.file.path))
+            engine = self.source.engine if many else self.home.engine
+            by_user = ByUser(table, batch.parts, batch.columns, engine, self.calendar, *bounds)
+            told = self._told(by_user, many=many)
             new = [of for of, unknown in batch.parts.unknown.items() if told[unknown].any()]
             if not new:
-                return Read(batch, by_user, told["orphans"])
+                return Read(batch, by_user, told["orphans"], many)
+
+    def _told(self, by_user: ByUser, *, many: bool) -> pd.DataFrame:
+        select = by_user.told()
+        found = self.source.fetch(select, self.relation.file.path) if many else self.home.fetch(select)
+        return found.set_index("day").astype("int64")
 
     def _batch(self, rows: Any, facts: Facts, new: Sequence[str]) -> Batch:
         """Some rows, whose values have numbers; but for a domain that has just become too large for bits."""

@@ -14,6 +14,7 @@ from pql.domain.partials import Relation as Happening
 from pql.warehouse.days import rolled_from
 from pql.warehouse.happenings import Survey, Usable
 from pql.warehouse.relations import Relation
+from pql.warehouse.rollup import staging
 from pql.warehouse.rollup.changes import changes, survey_days
 from pql.warehouse.rollup.columns import Family, Stored, with_edges
 from pql.warehouse.rollup.firsts import Firsts
@@ -247,7 +248,8 @@ class Refresher:
         pending: dict[Stored, int | None],
         as_of: datetime,
     ) -> None:
-        with self._reader.read(days, looked.touched, as_of) as read:
+        many = sum(map(looked.rows, days)) > staging.MOST_ROWS
+        with self._reader.read(days, looked.touched, as_of, many=many) as read:
             self._keep(states, read, days, looked, pending, as_of)
 
     @property
@@ -309,18 +311,21 @@ class Refresher:
         for grain in grains(batch.columns):
             own = [column for column in batch.columns if column.grain is grain]
             table = tables.slices(self.happening, grain, [c for c in own if c.family is not Family.VALUES])
-            self._insert(connection, table, by_user.slices(grain))
+            self._insert(connection, table, by_user.slices(grain), read)
         for column in batch.columns:
             if needs_rows(column):
                 select = batch.values(column)
                 self.home.insert(values, list(select.selected_columns.keys()), select, path)
             elif column.family is Family.VALUES:
-                self._insert(connection, values, by_user.values(column))
+                self._insert(connection, values, by_user.values(column), read)
         for column in with_edges(batch.columns):
-            self._insert(connection, edges, by_user.edges(column))
+            self._insert(connection, edges, by_user.edges(column), read)
 
-    def _insert(self, connection: sa.Connection, table: sa.Table, select: sa.Select[Any]) -> None:
+    def _insert(self, connection: sa.Connection, table: sa.Table, select: sa.Select[Any], read: Read) -> None:
         # Days lie together: windows of days then read half as many blocks.
         rows = select.subquery()
-        ordered = sa.select(*rows.c).order_by(rows.c.day)
-        connection.execute(table.insert().from_select(list(rows.c.keys()), ordered))
+        ordered, names = sa.select(*rows.c).order_by(rows.c.day), list(rows.c.keys())
+        if read.in_source:
+            self.home.insert(table, names, ordered, self.relation.file.path)
+        else:
+            connection.execute(table.insert().from_select(names, ordered))

@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 
 from pql.domain.measures.count import Count
+from pql.warehouse.source import Asked
 from tests.integration.warehouse.conftest import COLUMNS
 from tests.integration.warehouse.rollup.conftest import (
     DAY,
     DAYS,
     HOUR,
     NOON,
+    PLAN,
     Scene,
     a_month,
     event,
@@ -204,3 +206,36 @@ def test_equal_partials_of_several_signals_are_one_column(scene: Scene) -> None:
     assert status is not None
     assert sorted(column.name.partition("_")[0] for column in status.columns) == ["last", "n"]
     scene.assert_right(NOON, plan=plan)
+
+
+def test_the_rows_of_changed_days_are_read_once(either: Scene) -> None:
+    either.fill(a_month())
+    either.refresh()
+    either.fill([*a_month(), event(NOON - HOUR, "a3", "u3", feature="g"), event(NOON - DAY, "a1", name="paywall")])
+    asked: list[Asked] = []
+    warehouse = either.open()
+    warehouse._source._watch = asked.append
+    assert len(warehouse.refresh([PLAN], as_of=NOON)[0].rolled) == 2
+    # Beside the look at what changed, and at ids that occur twice.
+    assert len([one for one in asked if " AS n_0" in one.sql]) == 1
+
+
+def test_a_table_that_an_earlier_version_lacked_is_made(either: Scene) -> None:
+    either.fill(a_month())
+    either.refresh()
+    either.in_rollup("DROP TABLE pql_rollup.events_lasts")
+    either.in_rollup("DELETE FROM pql_rollup.meta WHERE name IN ('tables', 'lasts.events')")
+    either.refresh()
+    either.assert_right()
+
+
+def test_days_of_more_rows_than_the_program_should_hold_stay_in_the_source(
+    either: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pql.warehouse.rollup.staging.MOST_ROWS", 1)
+    either.fill(a_month())
+    either.refresh()
+    either.assert_right()
+    either.fill([*a_month(), event(NOON - HOUR, "a3", "u3", feature="new"), event(NOON - DAY, None, "u1")])
+    either.refresh()
+    either.assert_right()
