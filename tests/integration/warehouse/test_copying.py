@@ -1,6 +1,7 @@
 """What PostgreSQL sends by COPY is what it sends row by row."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -22,7 +23,7 @@ def source(postgres_url: str) -> Iterator[Source]:
     opened.close()
 
 
-def listed(*values: object, kind: sa.types.TypeEngine[object]) -> sa.Select[tuple[object]]:
+def listed(*values: object, kind: sa.types.TypeEngine[Any]) -> sa.Select[Any]:
     rows = sa.values(sa.column("place", sa.Integer), sa.column("value", kind), name="listed")
     placed = rows.data([(place, value) for place, value in enumerate(values)])
     return sa.select(sa.cast(placed.c.value, kind).label("value")).order_by(placed.c.place)
@@ -37,7 +38,7 @@ def listed(*values: object, kind: sa.types.TypeEngine[object]) -> sa.Select[tupl
         pytest.param([None], sa.Text(), id="one null"),
     ],
 )
-def test_values_arrive_as_they_are(source: Source, values: list[object], kind: sa.types.TypeEngine[object]) -> None:
+def test_values_arrive_as_they_are(source: Source, values: list[object], kind: sa.types.TypeEngine[Any]) -> None:
     select = listed(*values, kind=kind)
     assert source.fetch_arrow(select, "values")["value"].to_pylist() == values
     row_by_row = Engine.fetch_arrow(source.engine, source.connection(), select, {})
