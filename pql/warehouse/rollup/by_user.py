@@ -13,8 +13,8 @@ from pql.warehouse.days import day_number, whole
 from pql.warehouse.engines import Engine, Expr
 from pql.warehouse.relations import IDS
 from pql.warehouse.rollup.columns import Family, Stored
-from pql.warehouse.rollup.parts import EVERY, Parts, needs_rows
 from pql.warehouse.rollup.rolling import key_of_row
+from pql.warehouse.rollup.user_days import EVERY, UserDays, needs_rows
 from pql.warehouse.slices import PAUSE_MICROS, total
 
 
@@ -33,7 +33,7 @@ class ByUser:
     """
 
     table: Any
-    parts: Parts
+    parts: UserDays
     columns: Sequence[Stored]
     engine: Engine
     calendar: Calendar

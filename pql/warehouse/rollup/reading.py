@@ -16,11 +16,11 @@ from pql.warehouse.relations import Relation
 from pql.warehouse.rollup.by_user import ByUser
 from pql.warehouse.rollup.columns import Family, Stored
 from pql.warehouse.rollup.homes import Home
-from pql.warehouse.rollup.parts import facts_of, needs_rows
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.staging import stage
 from pql.warehouse.rollup.states import States
 from pql.warehouse.rollup.touched import Touched
+from pql.warehouse.rollup.user_days import facts_of, needs_rows
 from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 

@@ -21,11 +21,11 @@ from pql.warehouse.rollup.firsts import Firsts
 from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.lasts import Lasts
 from pql.warehouse.rollup.notes import late_notes, lost_notes, volume_notes, waiting_notes
-from pql.warehouse.rollup.parts import needs_rows
 from pql.warehouse.rollup.reading import Read, Reader
 from pql.warehouse.rollup.staging import Looked, batches
 from pql.warehouse.rollup.states import COMPLETE, States, grains, key_of
 from pql.warehouse.rollup.touched import WHOLE, Finder, Overtaken, Touched, arrived_days
+from pql.warehouse.rollup.user_days import needs_rows
 from pql.warehouse.slices import Facts
 from pql.warehouse.source import Source
 

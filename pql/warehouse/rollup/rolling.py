@@ -12,7 +12,7 @@ from pql.domain.partials import Level
 from pql.warehouse.days import whole
 from pql.warehouse.engines import Engine, Expr
 from pql.warehouse.rollup.columns import BITS_A_WORD, WORDS, Family, Stored
-from pql.warehouse.rollup.parts import Part, Parts
+from pql.warehouse.rollup.user_days import Part, UserDays
 from pql.warehouse.slices import PAUSE_MICROS, Facts, flag, total, when
 
 # The numbers of a column's values, by column.
@@ -38,12 +38,12 @@ class Batch:
     engine: Engine
 
     @cached_property
-    def parts(self) -> Parts:
+    def parts(self) -> UserDays:
         """What is computed of each user's day."""
-        return Parts.of(self.columns)
+        return UserDays.of(self.columns)
 
     def by_user(self) -> sa.Select[Any]:
-        """Rows by account, user and day: the columns of `Parts.columns`, in their order.
+        """Rows by account, user and day: the columns of `UserDays.columns`, in their order.
 
         One pass over the rows; whatever else is kept of the days is merged from these, which are far fewer.
         """

@@ -23,7 +23,6 @@ from pql.warehouse.rollup.by_user import ByUser
 from pql.warehouse.rollup.columns import Layout, Stored, columns_of
 from pql.warehouse.rollup.homes import Home, home_of
 from pql.warehouse.rollup.merging import TAILS, Merging
-from pql.warehouse.rollup.parts import facts_of, needs_rows
 from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.staging import stage
@@ -37,6 +36,7 @@ from pql.warehouse.rollup.upkeep import (
     sampled,
     status,
 )
+from pql.warehouse.rollup.user_days import facts_of, needs_rows
 from pql.warehouse.source import Source
 
 # A tail is rolled for each of so few instants that fall within a day; more are evaluated from the rows.

@@ -30,9 +30,9 @@ from pql.warehouse.engines import ENGINES, Described, Kind, engine_for
 from pql.warehouse.engines.base import WHITE_SPACE
 from pql.warehouse.relations import Relations
 from pql.warehouse.rollup.columns import Layout, columns_of
-from pql.warehouse.rollup.parts import facts_of, needs_rows
 from pql.warehouse.rollup.rolling import Batch
 from pql.warehouse.rollup.staging import stage
+from pql.warehouse.rollup.user_days import facts_of, needs_rows
 from pql.warehouse.source import Source
 from tests.integration.warehouse.conftest import COLUMNS
 from tests.integration.warehouse.test_measures import MEASURES, RELATIONS

@@ -29,7 +29,7 @@ def facts_of(columns: Iterable[Stored]) -> Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class UserDays:
     """The columns of a table of users' days, beside `account_id`, `user_id` and `day`.
 
     Args:
@@ -41,7 +41,7 @@ class Parts:
     unknown: Mapping[str, str]
 
     @classmethod
-    def of(cls, columns: Iterable[Stored]) -> "Parts":
+    def of(cls, columns: Iterable[Stored]) -> "UserDays":
         """The parts of some columns, and how many rows there are."""
         needed = dict.fromkeys([EVERY, *(part for column in columns for part in _needed(column))])
         names = {part: _names(part, number) for number, part in enumerate(needed)}
