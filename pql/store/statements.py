@@ -1,6 +1,7 @@
 """Statements that SQLite and PostgreSQL write alike, but SQLAlchemy keeps in two places."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pql.store.values import chunks
 
+MANY = 500  # rows that SQLite is given in one statement
+PARAMETERS = 32_000  # and no more cells
 ROWS = 5_000  # a statement's rows at a time: bounds the memory, costs nothing
 PIECE = 50_000  # rows read at a time
 
@@ -138,13 +141,28 @@ def write_rows(
         compiled = upserted.compile(dialect=connection.dialect, column_keys=list(columns))
         order = [columns.index(name) for name in compiled.positiontup or ()]
         ordered = rows if order == list(range(len(order))) else list(map(itemgetter(*order), rows))
-        connection.exec_driver_sql(str(compiled), ordered)
+        for text, part in _many_at_once(str(compiled), ordered, len(order)):
+            connection.exec_driver_sql(text, part)
         return
     staged = _staged(connection, table, columns)
     _copy(connection, staged, rows)
     source = statement.from_select(list(columns), sa.select(*(staged.c[name] for name in columns)))
     changes = further | {name: source.excluded[name] for name in columns if name not in key}
     connection.execute(source.on_conflict_do_update(index_elements=list(key), set_=changes))
+
+
+def _many_at_once(statement: str, rows: Sequence[tuple[Any, ...]], width: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The statement for hundreds of rows each time, with their cells.
+
+    Between two steps of SQLite's each thread may run, and the one that writes waits for its turn again: row by row it
+    waits for what makes the next rows.
+    """
+    before, _, after = statement.partition("VALUES ")
+    one, _, after = after.partition(")")
+    at_once = max(1, min(MANY, PARAMETERS // width))
+    for start in range(0, len(rows), at_once):
+        part = rows[start : start + at_once]
+        yield f"{before}VALUES {', '.join([one + ')'] * len(part))}{after}", tuple(chain.from_iterable(part))
 
 
 def _staged(connection: sa.Connection, table: sa.Table, columns: Sequence[str]) -> sa.Table:

@@ -37,7 +37,8 @@ class PlanReader:
 
     Args:
         instants: Sorted.
-        lead_ids: The only leads wanted, where they are few; None: all.
+        lead_ids: The only leads wanted, where they are so few that statements name them; None: all are read.
+        wanted: The only leads wanted, however many; None: all.
         usable: The rows that count of a relation, of these accounts only (None: of all).
         facts: What is known of accounts, users or companies at an instant.
         allowances: The rows of the allowances relation.
@@ -51,6 +52,7 @@ class PlanReader:
     plan: Plan
     instants: Sequence[datetime]
     lead_ids: Sequence[str] | None
+    wanted: Sequence[str] | None
     usable: Callable[[Happening, Sequence[str] | None], Usable]
     facts: Callable[[datetime, Level], pd.DataFrame]
     allowances: Callable[[], pd.DataFrame]
@@ -81,13 +83,13 @@ class PlanReader:
 
     def _pairs(self, level: Level) -> pd.DataFrame:
         pairs = self.members.pairs(level, self.plan.lead)
-        if self.lead_ids is None:
+        if self.wanted is None:
             return pairs
-        return pairs[pairs["lead_id"].isin(list(self.lead_ids))].reset_index(drop=True)
+        return pairs[pairs["lead_id"].isin(list(self.wanted))].reset_index(drop=True)
 
     def _keys(self, level: Level, pairs: pd.DataFrame) -> pd.DataFrame:
         keys = self.members.keys(level)
-        if self.lead_ids is not None:
+        if self.wanted is not None:
             keys = keys[keys["key"].isin(pairs["key"])]
         return keys.sort_values("key", ignore_index=True)
 

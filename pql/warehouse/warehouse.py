@@ -40,7 +40,7 @@ MOST_NAMED = 500
 # Of more leads than this the users are found among all users: those of fewer are asked for by their accounts.
 MOST_ASKED = 5_000
 # Each instant cuts the rows' days; so many are evaluated in one pass.
-MOST_INSTANTS = 128
+MOST_INSTANTS = 184
 
 
 def _silent(_step: str, _done: int, _total: int) -> None:
@@ -227,7 +227,7 @@ class Warehouse:
             self._measured(plan, ordered[start : start + MOST_INSTANTS], ordered[-1], lead_ids)
             for start in range(0, len(ordered), MOST_INSTANTS)
         ]
-        return pd.concat(parts)
+        return parts[0] if len(parts) == 1 else pd.concat(parts)
 
     def user_measures(self, plan: Plan, lead_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
         """The measures of a plan for each user of leads: index `user_id`, and `lead_id` beside the plan's columns."""
@@ -460,6 +460,7 @@ class Warehouse:
             plan=plan,
             instants=instants,
             lead_ids=None if lead_ids is None or len(wanted) > MOST_NAMED else wanted,
+            wanted=None if lead_ids is None else wanted,
             usable=self._usable,
             facts=self._facts,
             allowances=self._allowances,

@@ -1,4 +1,6 @@
-"""Inputs from partial results: windows joined to a calendar, for any number of instants in one statement.
+"""Inputs from partial results: at one instant from the days of each window, else from windows joined to a calendar.
+
+Several instants without tails are read off running totals instead: `running.py`.
 
 A calendar has a row for each instant and day that a span of it covers, and tells which spans those are. An instant
 within a day that is not rolled up to just there has a tail: that day's rows before the instant, rolled into a table
@@ -242,6 +244,17 @@ class Merging:
         """The gaps across midnight, which belong to their later row's day."""
         reach = Reach.of(source.span, self.calendar, self.instants[0])
         bounds = (reach.low, reach.high) if self._alone else days.bounds
+        gaps = self._gaps(column, bounds)
+        if self._alone:
+            frame = self._grouped(level, gaps, None, [total(gaps.c.gap).label(label)])
+            return scattered(frame, {source: label}, grid)[label]
+        calendar = self._put(days)
+        inside = calendar.c[days.rules[source.span]] == 1
+        frame = self._grouped(level, gaps, calendar, [total(sa.case((inside, gaps.c.gap))).label(label)])
+        return scattered(frame, {source: label}, grid)[label]
+
+    def _gaps(self, column: Stored, bounds: tuple[int, int]) -> Any:
+        """The gaps that end on some days (and on those of tails), by account, user and day."""
         # Two days before, since a zone may skip one.
         table = self._with_tail(self.home.tables.edges(self.happening), "edges", bounds, before=2)
         own = table.c.name == column.name
@@ -256,30 +269,27 @@ class Merging:
         gaps = sa.select(
             early.c.account_id, early.c.user_id, early.c.day, (early.c.at_micros - late.c.at_micros).label("gap")
         ).select_from(early.join(late, same & near))
-        if self._alone:
-            crossed = gaps.where(early.c.day.between(*bounds)).subquery("gaps")
-            frame = self._grouped(level, crossed, None, [total(crossed.c.gap).label(label)])
-            return scattered(frame, {source: label}, grid)[label]
-        crossed, calendar = gaps.subquery("gaps"), self._put(days)
-        inside = calendar.c[days.rules[source.span]] == 1
-        frame = self._grouped(level, crossed, calendar, [total(sa.case((inside, crossed.c.gap))).label(label)])
-        return scattered(frame, {source: label}, grid)[label]
+        return gaps.where((early.c.day <= TAILS) | early.c.day.between(*bounds)).subquery("gaps")
 
     def _firsts(
         self, level: Level, inputs: Mapping[PartialInput, str], kinds: Mapping[PartialInput, Stored], grid: Grid
     ) -> Mapping[str, Floats]:
-        firsts = self.home.tables.firsts
         found: dict[str, Floats] = {}
         rows = [[to_micros(at)] for at in self.instants]
         instants = self.home.engine.small_table("instants", ("as_of",), rows)
         for source, label in inputs.items():
-            joined, key, where = self._keyed(level, firsts, None)
-            first = sa.select(key.label("key"), sa.func.min(firsts.c.first_at).label("first_at")).select_from(joined)
-            each = first.where(firsts.c.name == kinds[source].name, *where).group_by(key).subquery()
+            each = self._first(level, kinds[source]).subquery()
             select = sa.select(instants.c.as_of, each.c.key, each.c.first_at.label(label))
             select = select.select_from(each.join(instants, each.c.first_at < instants.c.as_of))
             found |= scattered(self.home.fetch(select), {source: label}, grid)
         return found
+
+    def _first(self, level: Level, column: Stored) -> sa.Select[Any]:
+        """When each key first passed a column's filter: `key`, `first_at`."""
+        firsts = self.home.tables.firsts
+        joined, key, where = self._keyed(level, firsts, None)
+        first = sa.select(key.label("key"), sa.func.min(firsts.c.first_at).label("first_at")).select_from(joined)
+        return first.where(firsts.c.name == column.name, *where).group_by(key)
 
     # --- rows ---
 

@@ -25,6 +25,7 @@ from pql.warehouse.rollup.homes import Home, home_of
 from pql.warehouse.rollup.merging import TAILS, Merging
 from pql.warehouse.rollup.refresh import Progress, Refreshed, Refresher
 from pql.warehouse.rollup.rolling import Batch
+from pql.warehouse.rollup.running import measured
 from pql.warehouse.rollup.staging import stage
 from pql.warehouse.rollup.states import COMPLETE, States, key_of
 from pql.warehouse.rollup.upkeep import (
@@ -250,7 +251,7 @@ class Rollup:
             keys={level: list(grid.keys) if few else None for level, grid in grids.items()},
             lasting=frozenset(key for key, built in self._built.items() if built == COMPLETE),
         )
-        return merging.run(task, grids)
+        return measured(merging, task, grids)
 
     def _cuts(self, happening: Happening, instants: Sequence[datetime]) -> list[datetime]:
         """The instants within a day of which other rows are rolled than those before the instant."""
