@@ -298,21 +298,19 @@ def pandas_build(*, file: str, folder: str, first_day: int, as_of: str) -> Told:
 @step
 def pandas_increment(*, file: str, folder: str, as_of: str, out: str | None = None) -> Told:
     """The newest days rolled up, and the twelve numbers."""
-    at = datetime.fromisoformat(as_of)
-    with watch:
-        frames = Frames(Path(file), Path(folder))
-        frames.increment(at)
-        frame = frames.evaluate(at)
-    keep(frame, out)
-    return {"accounts": len(frame)}
+    return _with_pandas(Frames, file, folder, as_of, out)
 
 
 @step
 def pandas_plain(*, file: str, folder: str, as_of: str, out: str | None = None) -> Told:
     """The twelve numbers from the events themselves."""
+    return _with_pandas(Plain, file, folder, as_of, out)
+
+
+def _with_pandas(kind: type[Frames], file: str, folder: str, as_of: str, out: str | None) -> Told:
     at = datetime.fromisoformat(as_of)
     with watch:
-        frames = Plain(Path(file), Path(folder))
+        frames = kind(Path(file), Path(folder))
         frames.increment(at)
         frame = frames.evaluate(at)
     keep(frame, out)

@@ -27,7 +27,7 @@ from pql.jobs.guard import tell as tell_of_sources
 from pql.jobs.known_people import with_people
 from pql.jobs.reading import Progress, Reading, read, silent
 from pql.jobs.results import counts_of, kept, results_of, shown
-from pql.jobs.rule_change import ByChange, by_change, change_since
+from pql.jobs.rule_change import ByChange, RuleChange, by_change, change_since
 from pql.jobs.rule_change_alert import change_alert, fallback_route
 from pql.jobs.staff import Listed, listed_reps, remember_reps, with_reps
 from pql.jobs.tell import brief, outbox_records
@@ -184,18 +184,7 @@ def think(
     qualified = _qualified(tools, overview, episodes, blind, as_of=as_of, last=last)
     transitions, followed = qualified.transitions, qualified.followed
     moments = _new_moments(tools, guarded, overview, last=last, as_of=as_of, progress=progress)
-    ruled = by_change(
-        change,
-        project,
-        warehouse,
-        store,
-        reading=reading,
-        state=qualified.state,
-        transitions=transitions,
-        moments=moments,
-        blind=guarded.blind,
-        last=last,
-    )
+    ruled = _ruled(tools, change, reading, qualified, moments, blind=guarded.blind, last=last)
     held = store.held()
     over = over_by_now(store, warehouse, definitions, held, as_of=as_of, blind=guarded.blind)
     cases = _cases(definitions, overview, qualified, moments, held, over)
@@ -218,6 +207,31 @@ def think(
         live=len(qualified.live) + len(transitions.opened),
         blind=blind,
         ruled=ruled,
+    )
+
+
+def _ruled(
+    tools: Tools,
+    change: RuleChange | None,
+    reading: Reading,
+    qualified: "_Qualified",
+    moments: Sequence[Case],
+    *,
+    blind: Collection[str],
+    last: datetime | None,
+) -> ByChange:
+    """What is so only because the definitions changed."""
+    return by_change(
+        change,
+        tools.project,
+        tools.warehouse,
+        tools.store,
+        reading=reading,
+        state=qualified.state,
+        transitions=qualified.transitions,
+        moments=moments,
+        blind=blind,
+        last=last,
     )
 
 
