@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pql.domain.messages import Alert, Line, Link, Person, Reason, Section
 
 NAME, LINE, TEXT, URL = 200, 600, 2500, 2000  # the most characters of each kind
+LINES = 30  # of a list, before a share of it is taken
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Controls but for white space, marks that turn the direction of what follows, noncharacters, byte order marks.
 _UNWANTED = re.compile(
@@ -100,6 +101,47 @@ def clean(alert: Alert) -> Alert:
         rows=tuple((one_line(lead, NAME), one_line(grade, NAME), one_line(words)) for lead, grade, words in alert.rows),
         facts=tuple((one_line(label, NAME), one_line(value)) for label, value in alert.facts),
         sections=tuple(_section(section) for section in alert.sections),
+    )
+
+
+def tightened(alert: Alert, share: int) -> Alert:
+    """A clean alert whose lists fit into less: fewer lines, their texts at most a share as long, and no longer links.
+
+    Args:
+        alert: As `clean` gives it.
+        share: 2 for a half, 4 for a quarter.
+    """
+    name, line, url = NAME // share, LINE // share, URL // share
+    return replace(
+        alert,
+        reasons=tuple(_tight_reason(reason, share) for reason in alert.reasons),
+        play=clip(alert.play, TEXT // share),
+        links=tuple(replace(link, label=clip(link.label, name)) for link in alert.links if len(link.url) <= url),
+        rows=tuple((clip(lead, name), clip(grade, name), clip(words, line)) for lead, grade, words in alert.rows),
+        facts=tuple((clip(label, name), clip(value, line)) for label, value in alert.facts),
+        sections=tuple(_tight_section(section, share) for section in alert.sections),
+    )
+
+
+def _tight_reason(reason: Reason, share: int) -> Reason:
+    title, norm = clip(reason.title, NAME // share), clip(reason.norm, NAME // share)
+    return replace(reason, title=title, words=clip(reason.words, LINE // share), norm=norm)
+
+
+def _tight_section(section: Section, share: int) -> Section:
+    lines = section.lines[: max(LINES // share, 2)]
+    more = section.more + len(section.lines) - len(lines)
+    return Section(
+        title=clip(section.title, NAME // share), lines=tuple(_tight(one, share) for one in lines), more=more
+    )
+
+
+def _tight(line: Line, share: int) -> Line:
+    return Line(
+        name=clip(line.name, NAME // share),
+        grade=clip(line.grade, NAME // share),
+        words=clip(line.words, LINE // share),
+        url=line.url if len(line.url) <= URL // share else "",
     )
 
 

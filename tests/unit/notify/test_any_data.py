@@ -7,10 +7,11 @@ from email.policy import default
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pql.domain.messages import Alert, Outgoing, Subject
+from pql.domain.messages import Alert, Line, Link, Outgoing, Person, Reason, Section, Subject
 from pql.notify.email.message import compose, parse_address
 from pql.notify.email.render import render_email
 from pql.notify.file.slack_html import blocks_html, blocks_text
@@ -96,6 +97,34 @@ def test_every_html_is_sound_and_without_scripts(alert: Alert) -> None:
     page = read_html(html)
     assert page.elements.isdisjoint({"script", "img", "iframe", "object", "form", "svg"})
     assert all(link.startswith(("https://", "http://", "mailto:")) for link in page.links)
+    assert len(html.encode()) < GMAIL_CLIPS_AT
+
+
+@pytest.mark.parametrize("subject", Subject)
+@pytest.mark.parametrize("text", ["&" * 10_000, '"' * 10_000, "👍" * 5_000, "Z" + "\u0335\u0321" * 300])
+def test_the_longest_texts_in_the_longest_lists_make_no_mail_that_is_cut_off(text: str, subject: Subject) -> None:
+    line = Line(name=text, grade=text, words=text, url="https://a.test/" + "&" * 1900)
+    alert = Alert(
+        subject=subject,
+        lead_id=text,
+        lead_name=text,
+        title=text,
+        why_now=text,
+        as_of=datetime(2026, 1, 31, 13, 5, tzinfo=UTC),
+        time_zone="Europe/Berlin",
+        recipient_name=text,
+        fit_words=text,
+        reasons=(Reason(title=text, words=text, norm=text),) * 6,
+        people=(Person(name=text, email=text, role=text, why=text),) * 4,
+        play=text,
+        links=(Link(label=text, url=line.url),) * 30,
+        decided=text,
+        rows=((text, text, text),) * 30,
+        facts=((text, text),) * 12,
+        sections=(Section(title=text, lines=(line,) * 20, more=3),) * 10,
+    )
+    html = str(render_email(EMAIL, alert)["html"])
+    read_html(html)
     assert len(html.encode()) < GMAIL_CLIPS_AT
 
 
