@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+MOST_ROWS = 5_000  # leads whose rows are kept ready: about 10 KB each
 Rows: TypeAlias = slice | npt.NDArray[np.int64]
 Part: TypeAlias = Literal["leads", "fit", "scores", "outcomes", "counted", "values"]
 
@@ -95,9 +96,13 @@ class Evaluation:
 
         A frame is read once for all of them: to ask it lead by lead costs more than most that is done with a row.
         """
-        wanted = [lead_id for lead_id in {*lead_ids} if lead_id not in self._rows]
+        asked = {*lead_ids}
+        wanted = [lead_id for lead_id in asked if lead_id not in self._rows]
         if not wanted:
             return
+        if len(self._rows) + len(wanted) > MOST_ROWS:
+            self._rows.clear()
+            wanted = [*asked]
         places = self.leads.index.get_indexer(pd.Index(wanted, dtype=self.leads.index.dtype))
         known = [lead_id for lead_id, place in zip(wanted, places, strict=True) if place >= 0]
         keys = pd.Index(known, dtype=self.leads.index.dtype)

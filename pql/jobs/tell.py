@@ -42,6 +42,7 @@ from pql.store.records import DecisionOutcome, DecisionRecord, OutboxRecord
 from pql.warehouse import Warehouse
 
 # For how long a message is worth sending, when its channel does not answer.
+AT_ONCE = 1_000  # cases whose leads' rows are read together
 VALID_FOR = {
     Subject.QUALIFICATION: Duration.of_days(3),
     Subject.MOMENT: Duration.of_days(1),

@@ -52,3 +52,13 @@ def test_another_evaluation_made_from_it_has_rows_of_its_own() -> None:
     first.ready(["a"])
     second = replace(first, scores=first.scores + 1)
     assert second.row("scores", "a") == {"behaviour": 11.0}
+
+
+def test_rows_of_more_leads_than_are_kept_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pql.domain.evaluation.MOST_ROWS", 2)
+    found = evaluation()
+    ids = [*map(str, found.leads.index)]
+    found.ready(ids[:2])
+    found.ready(ids[1:3])
+
+    assert [found.row("scores", lead_id)["behaviour"] for lead_id in ids] == found.scores["behaviour"].tolist()
