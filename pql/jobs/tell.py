@@ -157,12 +157,13 @@ def decide_all(
     leads, standing = evaluation.leads, evaluation.scores["eligible"]
     deals = leads["open_deal"] if "open_deal" in leads else pd.Series(False, index=leads.index)
     ids = list({case.candidate.lead_id for case in cases if case.still_true})
-    # A frame is asked once: to ask it lead by lead costs more than all decisions.
-    evaluation.ready(ids)
+    # A frame is asked once for many: to ask it lead by lead costs more than all decisions.
     eligible = dict(zip(ids, standing.reindex(ids).tolist(), strict=True))
     open_deals = dict(zip(ids, deals.reindex(ids).tolist(), strict=True))
     decided = []
-    for case in cases:
+    for number, case in enumerate(cases):
+        if number % AT_ONCE == 0 and not baseline:  # of what is baseline nobody is sought
+            evaluation.ready(one.candidate.lead_id for one in cases[number : number + AT_ONCE])
         lead_id = case.candidate.lead_id
         of_lead = Circumstances(
             eligible=bool(known(eligible.get(lead_id))),

@@ -1,6 +1,7 @@
 """What a rep hears of, and when: quiet time, budgets, mutes, gathering and threads, over a real state."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pql.domain.decisions import GATHER, Why
+from pql.domain.evaluation import Evaluation
 from pql.domain.mutes import Mute
 from pql.domain.rules import Branch
+from pql.jobs.telling import told_of
+from tests.integration.store.samples import evaluation
 from tests.unit.jobs.stage import MIA, MOMENTS, MORNING, YUKI, Stage, a_project, hours
 
 EVENING = MORNING + hours(11)  # 21:00 in Berlin
@@ -259,3 +263,26 @@ def test_nobody_is_told_twice_in_quiet_time_or_over_the_budget_and_nothing_stays
     told = Counter(step for one in stage.store.decisions(outcome="sent", limit=999) for step in [one.step_key])
     assert set(told.values()) <= {1}
     assert {one.lead_id for one in stage.messages if one.subject == "qualification"} == opened
+
+
+@pytest.mark.parametrize("baseline", [False, True])
+def test_rows_of_leads_are_read_for_some_cases_at_a_time_and_for_a_baseline_not_at_all(
+    baseline: bool, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [stage.happens(stage.lead(f"lead{number}"), "limit", MORNING) for number in range(5)]
+    usual, together = Evaluation.ready, []
+
+    def noted(self: Evaluation, lead_ids: Iterable[str]) -> None:
+        together.append([*lead_ids])
+        usual(self, together[-1])
+
+    known = evaluation(stage.leads, MORNING)
+    whole = told_of(stage.store, stage.project, known, cases, baseline=baseline)
+    monkeypatch.setattr("pql.jobs.tell.AT_ONCE", 2)
+    monkeypatch.setattr(Evaluation, "ready", noted)
+    parts = told_of(stage.store, stage.project, evaluation(stage.leads, MORNING), cases, baseline=baseline)
+
+    assert [one.why for one in parts.told] == [one.why for one in whole.told]
+    many = [ids for ids in together if len(ids) > 1]
+    assert many == ([] if baseline else [["lead0", "lead1"], ["lead2", "lead3"]])
+    assert bool(together) is not baseline
