@@ -23,13 +23,10 @@ class StoredVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeadRecord:
-    """A lead as the last run that changed it left it.
+class LeadFacts:
+    """A lead as the last run left it, without verdicts and parts of its fit: what a line about it needs.
 
     Args:
-        fit_parts: `criterion.<name>`: points (None unknown); `persona.<name>`, `exclusion.<name>`: true, where it
-            applies.
-        updated_at: The `as_of` of the run that last changed the row.
         gone: The source no longer has it.
     """
 
@@ -40,43 +37,34 @@ class LeadRecord:
     plan: str
     owner_email: str
     success_owner_email: str
-    created_at: datetime | None
     attributes: Mapping[str, object]
     eligible: bool
-    ineligible_why: str
-    fit: float
-    coverage: float
     fit_grade: str
-    fit_parts: Mapping[str, float | bool | None]
     behaviour: float
     band: int
     grade: str
     tier: str
-    verdicts: tuple[StoredVerdict, ...]
-    run_id: str
-    updated_at: datetime
     gone: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeadFacts:
-    """A lead as the last run left it, without verdicts and parts of its fit: what a line about it needs."""
+class LeadRecord(LeadFacts):
+    """All of a lead as the last run that changed it left it.
 
-    lead_id: str
-    name: str
-    domain: str
-    stage: str
-    plan: str
-    owner_email: str
-    success_owner_email: str
-    attributes: Mapping[str, object]
-    eligible: bool
-    fit_grade: str
-    behaviour: float
-    band: int
-    grade: str
-    tier: str
-    gone: bool
+    Args:
+        fit_parts: `criterion.<name>`: points (None unknown); `persona.<name>`, `exclusion.<name>`: true, where it
+            applies.
+        updated_at: The `as_of` of the run that last changed the row.
+    """
+
+    created_at: datetime | None
+    ineligible_why: str
+    fit: float
+    coverage: float
+    fit_parts: Mapping[str, float | bool | None]
+    verdicts: tuple[StoredVerdict, ...]
+    run_id: str
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
