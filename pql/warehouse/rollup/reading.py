@@ -44,7 +44,12 @@ class Read:
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Reads days of one relation; arguments as of `Refresher`."""
+    """Reads days of one relation.
+
+    Args:
+        users: The relation through which rows without an account find theirs.
+        columns: What is needed.
+    """
 
     source: Source
     home: Home

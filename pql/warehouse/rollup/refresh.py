@@ -8,17 +8,15 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from pql.domain.calendar import Calendar, from_micros, to_micros
+from pql.domain.calendar import from_micros, to_micros
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
 from pql.warehouse.days import rolled_from
 from pql.warehouse.happenings import Survey, Usable
-from pql.warehouse.relations import Relation
 from pql.warehouse.rollup import staging
 from pql.warehouse.rollup.changes import changes, survey_days
 from pql.warehouse.rollup.columns import Family, Stored, with_edges
 from pql.warehouse.rollup.firsts import Firsts
-from pql.warehouse.rollup.homes import Home
 from pql.warehouse.rollup.lasts import Lasts
 from pql.warehouse.rollup.notes import late_notes, lost_notes, volume_notes, waiting_notes
 from pql.warehouse.rollup.reading import Read, Reader
@@ -27,7 +25,6 @@ from pql.warehouse.rollup.states import COMPLETE, States, grains, key_of
 from pql.warehouse.rollup.touched import WHOLE, Finder, Overtaken, Touched, arrived_days
 from pql.warehouse.rollup.user_days import needs_rows
 from pql.warehouse.slices import Facts
-from pql.warehouse.source import Source
 
 Progress = Callable[[str, int, int], None]
 
@@ -58,24 +55,15 @@ class Refreshed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refresher:
+class Refresher(Reader):
     """Rolls one relation.
 
     Args:
-        users: The relation through which rows without an account find theirs.
-        columns: What is needed.
         late: Days older than this are not rolled again.
         progress: Is told of the days.
         keep_on: Asked between batches whether there is time to fill in more of the past.
     """
 
-    source: Source
-    home: Home
-    relation: Relation
-    happening: Happening
-    users: Relation | None
-    calendar: Calendar
-    columns: Sequence[Stored]
     late: timedelta
     progress: Progress
     keep_on: Callable[[], bool]
@@ -249,20 +237,8 @@ class Refresher:
         as_of: datetime,
     ) -> None:
         many = sum(map(looked.rows, days)) > staging.MOST_ROWS
-        with self._reader.read(days, looked.touched, as_of, many=many) as read:
+        with self.read(days, looked.touched, as_of, many=many) as read:
             self._keep(states, read, days, looked, pending, as_of)
-
-    @property
-    def _reader(self) -> Reader:
-        return Reader(
-            source=self.source,
-            home=self.home,
-            relation=self.relation,
-            happening=self.happening,
-            users=self.users,
-            calendar=self.calendar,
-            columns=self.columns,
-        )
 
     def _keep(
         self,
