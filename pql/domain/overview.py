@@ -23,6 +23,7 @@ from pql.domain.stages import stages
 from pql.domain.verdicts import Comparison, compare
 
 SLICE = 65_536  # leads judged at a time: their columns stay in the processor's cache
+_FIRING = ("fired", "fired_eligible", "unknown_eligible")
 WORKERS = min(4, os.cpu_count() or 1)
 
 Looked = TypeVar("Looked")
@@ -61,10 +62,9 @@ class Overview:
     Args:
         leads: As `Evaluation.leads`.
         scores: As `Evaluation.scores`.
-        firing: Index signal; for how many leads it `fired`, and of the eligible ones for how many it `counted` and was
-            `unknown`: not evaluated.
-        norms: As `Evaluation.norms`.
-        cuts: As `Evaluation.cuts`.
+        firing: Index signal; for how many leads it `fired`, and of the eligible ones for how many it fired
+            (`fired_eligible`) and was not evaluated (`unknown_eligible`).
+        compared: What their values are compared with.
         definitions: What was evaluated.
         inputs: What it was evaluated by.
         eligible: As `eligibility` gives it.
@@ -74,16 +74,24 @@ class Overview:
     leads: pd.DataFrame
     scores: pd.DataFrame
     firing: pd.DataFrame
-    norms: pd.DataFrame
-    cuts: Mapping[str, Sequence[float]]
+    compared: Comparison
     definitions: Definitions
     inputs: Inputs
     eligible: pd.DataFrame
 
+    @property
+    def norms(self) -> pd.DataFrame:
+        """As `Evaluation.norms`."""
+        return self.compared.norms
+
+    @property
+    def cuts(self) -> Mapping[str, Sequence[float]]:
+        """As `Evaluation.cuts`."""
+        return self.compared.cuts
+
     def part(self, rows: Rows) -> Evaluation:
         """The evaluation of some leads, by their positions."""
-        compared = Comparison(cuts={name: tuple(cuts) for name, cuts in self.cuts.items()}, norms=self.norms)
-        return _part(self.definitions, self.inputs, self.eligible, compared, rows, as_of=self.as_of)
+        return _part(self.definitions, self.inputs, self.eligible, self.compared, rows, as_of=self.as_of)
 
     def of(self, lead_ids: Collection[str]) -> Evaluation:
         """The evaluation of the leads among these that are known, in the order of all."""
@@ -93,7 +101,7 @@ class Overview:
 Evaluated: TypeAlias = Evaluation | Overview
 
 
-def overview(
+def overview_of(
     definitions: Definitions,
     leads: pd.DataFrame,
     users: pd.DataFrame,
@@ -113,7 +121,6 @@ def overview(
     """
     rows = measured if measured.index.equals(leads.index) else measured.reindex(leads.index)
     inputs = _inputs(leads.assign(stage=stages(definitions.stages, leads)), users, answers, rows)
-
     slices = _slices(len(leads), size)
 
     def admitted(one: slice) -> pd.DataFrame:
@@ -128,14 +135,13 @@ def overview(
         compared = compare(definitions.signals, rows, eligible["eligible"].to_numpy(dtype=bool))
         parts = [*pool.map(judged, slices)]
     names = [signal.name for signal in definitions.signals]
-    firing = sum((counts for _, counts, _ in parts), np.zeros((len(names), 3), dtype=np.int64))
+    firing = sum((counts for _, counts, _ in parts), np.zeros((len(names), len(_FIRING)), dtype=np.int64))
     whole = Overview(
         as_of=as_of,
         leads=inputs.leads,
         scores=_joined([scores for scores, _, _ in parts], inputs.leads.index),
-        firing=pd.DataFrame(firing, index=names, columns=["fired", "counted", "unknown"]),
-        norms=compared.norms,
-        cuts=compared.cuts,
+        firing=pd.DataFrame(firing, index=names, columns=list(_FIRING)),
+        compared=compared,
         definitions=definitions,
         inputs=inputs,
         eligible=eligible,
@@ -201,7 +207,7 @@ def _firing(part: Evaluation) -> npt.NDArray[np.int64]:
         (had.sum(), (had & eligible).sum(), (lacked & eligible).sum())
         for had, lacked in zip(fired, unknown, strict=True)
     ]
-    return np.array(counts, dtype=np.int64).reshape(-1, 3)
+    return np.array(counts, dtype=np.int64).reshape(-1, len(_FIRING))
 
 
 def _joined(parts: Sequence[pd.DataFrame], index: "pd.Index[Any]") -> pd.DataFrame:

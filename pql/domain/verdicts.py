@@ -46,13 +46,6 @@ class Comparison:
     norms: pd.DataFrame
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judgement(Comparison):
-    """The verdicts, and what they were compared with."""
-
-    verdicts: Verdicts
-
-
 @dataclass(frozen=True, slots=True)
 class _Column:
     """The verdicts of one signal, one element a lead."""
@@ -78,38 +71,6 @@ def _decay(points: Points) -> OccurrenceDecay | None:
     return OccurrenceDecay(lifespan=points.lifespan, half_life=points.half_life)
 
 
-def judge(
-    signals: Sequence[Signal],
-    measured: pd.DataFrame,
-    leads: Attributes,
-    eligible: "pd.Series[bool]",
-    *,
-    as_of: datetime,
-    scoring: Scoring,
-    cuts: Mapping[str, Sequence[float]] | None = None,
-) -> Judgement:
-    """The verdicts of all signals on all leads.
-
-    Args:
-        signals: What to judge by.
-        measured: One instant of `Plan.finish`: index `lead_id`; for each signal `<name>`, `<name>.missing`,
-            `<name>.latest_at`, and for points per occurrence `<name>.decayed`. Leads without a row have NO_ROWS.
-        leads: Index `lead_id`, unique; the attributes that gates read.
-        eligible: Index `lead_id`: who counts for norms and percentiles.
-        as_of: The instant of `measured`: ages are taken from it.
-        scoring: The caps.
-        cuts: Cut points by percentile signal, computed before; signals that are not named get their own.
-
-    Returns:
-        Frames with the index of `leads`.
-    """
-    rows = measured if measured.index.equals(leads.index) else measured.reindex(leads.index)
-    counting = eligible.reindex(leads.index, fill_value=False).to_numpy(dtype=bool)
-    compared = compare(signals, rows, counting, cuts=cuts)
-    verdicts = verdicts_of(signals, rows, leads, as_of=as_of, scoring=scoring, cuts=compared.cuts)
-    return Judgement(verdicts=verdicts, cuts=compared.cuts, norms=compared.norms)
-
-
 def compare(
     signals: Sequence[Signal],
     measured: pd.DataFrame,
@@ -121,9 +82,10 @@ def compare(
 
     Args:
         signals: What to judge by.
-        measured: As for `judge`, of all leads.
+        measured: One instant of `Plan.finish`: index `lead_id`; for each signal `<name>`, `<name>.missing`,
+            `<name>.latest_at`, and for points per occurrence `<name>.decayed`. Leads without a row have NO_ROWS.
         counting: For each row whether the lead counts.
-        cuts: As for `judge`.
+        cuts: Cut points by percentile signal, computed before; signals that are not named get their own.
     """
     given, made, norms = cuts or {}, {}, {}
     for signal in signals:
@@ -149,9 +111,9 @@ def verdicts_of(
 
     Args:
         signals: What to judge by.
-        measured: As for `judge`, with the rows of `leads`.
-        leads: As for `judge`.
-        as_of: The instant of `measured`.
+        measured: As for `compare`, with the rows of `leads`.
+        leads: Index `lead_id`, unique; the attributes that gates read.
+        as_of: The instant of `measured`: ages are taken from it.
         scoring: The caps.
         cuts: The cut points of all percentile signals.
     """

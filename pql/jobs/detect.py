@@ -11,8 +11,7 @@ from pql.config.settings import Project
 from pql.domain.definitions import Definitions
 from pql.domain.evaluation import Evaluation
 from pql.domain.messages import Subject
-from pql.domain.overview import Evaluated, Overview
-from pql.domain.overview import overview as overview_of
+from pql.domain.overview import Evaluated, Overview, overview_of
 from pql.domain.qualification import Transitions, advance
 from pql.domain.signals import Signal
 from pql.errors import PqlError
@@ -188,14 +187,13 @@ def think(
     held = store.held()
     over = over_by_now(store, warehouse, definitions, held, as_of=as_of, blind=guarded.blind)
     cases = _cases(definitions, overview, qualified, moments, held, over)
-    detail = overview.of(_spoken_of(overview, qualified, cases, baseline=baseline))
-    known = _Known(overview=overview, detail=detail, qualified=qualified, cases=cases, held=held, baseline=baseline)
+    known = _known(overview, qualified, cases, held, baseline=baseline)
     telling, briefing, messages = _told(tools, known, ruled, progress)
     return Thought(
         reading=reading,
         overview=overview,
         hashes=hashes,
-        detail=detail,
+        detail=known.detail,
         transitions=transitions,
         followed=followed,
         cases=cases,
@@ -262,6 +260,7 @@ class _Known:
     Args:
         overview: The standing of all leads.
         detail: The whole evaluation of those that are spoken of.
+        best: The best live leads, which are shown with their reasons.
         cases: All that is decided now.
         held: What waits.
         baseline: It is the first run ever.
@@ -269,6 +268,7 @@ class _Known:
 
     overview: Overview
     detail: Evaluation
+    best: Sequence[str]
     qualified: "_Qualified"
     cases: Sequence[Case]
     held: Sequence[HeldRecord]
@@ -353,24 +353,29 @@ def _cases(
     return not_waiting([*untold, *moments, *due, *qualified.followed.cases], held, as_of=as_of)
 
 
-def _spoken_of(overview: Overview, qualified: _Qualified, cases: Sequence[Case], *, baseline: bool) -> set[str]:
-    """The leads of all cases, those whose episodes open, and the best live ones."""
-    of_cases = {case.candidate.lead_id for case in cases}
-    return {*of_cases, *qualified.transitions.opened, *_best(overview, qualified, baseline=baseline)}
-
-
-def _best(evaluation: Evaluated, qualified: _Qualified, *, baseline: bool) -> list[str]:
-    """The live leads that are shown with their reasons."""
-    live = [*qualified.live.index, *qualified.transitions.opened]
-    return _ranked(evaluation, live)[: BASELINE_SHOWN if baseline else SHOWN]
+def _known(
+    overview: Overview, qualified: _Qualified, cases: Sequence[Case], held: Sequence[HeldRecord], *, baseline: bool
+) -> _Known:
+    """What is decided upon; spoken of are the leads of all cases, those whose episodes open, and the best live ones."""
+    opened = qualified.transitions.opened
+    best = _ranked(overview, [*qualified.live.index, *opened])[: BASELINE_SHOWN if baseline else SHOWN]
+    detail = overview.of({*(case.candidate.lead_id for case in cases), *opened, *best})
+    return _Known(
+        overview=overview,
+        detail=detail,
+        best=best,
+        qualified=qualified,
+        cases=cases,
+        held=held,
+        baseline=baseline,
+    )
 
 
 def _briefed(tools: Tools, known: _Known, telling: Telling) -> Briefing:
     """What only the messages need, and the report of the best live leads."""
-    best = _best(known.overview, known.qualified, baseline=known.baseline)
     # The watch may tell what is held, and ranks nobody: whom to talk to is kept with it.
     waits = {record.lead_id for record in telling.held if record.subject != Subject.MOMENT}
-    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*best} | waits)
+    spoken = sorted({one.case.candidate.lead_id for one in telling.sent} | {*known.best} | waits)
     return brief(tools.project, tools.warehouse, known.detail, spoken)
 
 

@@ -74,8 +74,8 @@ def firing_of(overview: Overview) -> dict[str, int]:
     """For how many eligible leads each signal fired (`fired:<name>`), and was not evaluated (`unknown:<name>`)."""
     counts: dict[str, int] = {}
     for name, row in overview.firing.iterrows():
-        counts[f"fired:{name}"] = int(row["counted"])
-        counts[f"unknown:{name}"] = int(row["unknown"])
+        counts[f"fired:{name}"] = int(row["fired_eligible"])
+        counts[f"unknown:{name}"] = int(row["unknown_eligible"])
     return counts
 
 

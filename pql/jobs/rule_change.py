@@ -15,7 +15,7 @@ from pql.domain.definitions import Definitions
 from pql.domain.measures.base import Missing
 from pql.domain.messages import Subject
 from pql.domain.moments import Moment
-from pql.domain.overview import Overview, overview
+from pql.domain.overview import Overview, overview_of
 from pql.domain.plan import Plan
 from pql.domain.qualification import Transitions, advance
 from pql.domain.used import asks_users
@@ -248,7 +248,7 @@ def _by_old_rules(
     users = warehouse.users(lead_ids) if asks_users(before) and reading.users.empty else reading.users
     hidden = blinded(before.signals, blind)
     then = without(replace(reading, measured=measured, users=users), hidden)
-    evaluation, _ = overview(
+    evaluation, _ = overview_of(
         before, then.leads, then.users, then.answers, then.measured, as_of=as_of, look=lambda _: None
     )
     scores = qualifiable(evaluation, before.stages.customer)

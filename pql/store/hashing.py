@@ -48,7 +48,7 @@ def combined(seed: int, words: Iterable[npt.NDArray[Any]], size: int) -> Whole:
 def column_hashes(column: "pd.Series[Any]") -> Hashes:
     """64 bits of each value of a column that holds no numbers. An unknown value is not an empty text."""
     if isinstance(column.dtype, pd.StringDtype):
-        return _hashes(_texts(column))
+        return _hashes(arrow_texts(column))
     codes, uniques = coded(column)
     return np.append(_hashes(pa.array(uniques, type=pa.large_string())), _UNKNOWN)[codes]
 
@@ -56,22 +56,23 @@ def column_hashes(column: "pd.Series[Any]") -> Hashes:
 def joined_hashes(columns: Sequence["pd.Series[Any]"]) -> Hashes:
     """64 bits of the texts of each row together, of columns that repeat few values."""
     # No stored text holds a NUL.
-    texts = (pc.fill_null(_texts(column), "") for column in columns)
+    texts = (pc.fill_null(arrow_texts(column), "") for column in columns)
     joined = pc.binary_join_element_wise(*texts, pa.scalar("\x00", type=pa.large_string()))
     repeated = pc.dictionary_encode(joined)
     hashes: Hashes = text_hashes(repeated.dictionary.to_pylist())[repeated.indices.to_numpy(zero_copy_only=False)]
     return hashes
 
 
+def arrow_texts(column: "pd.Series[Any]") -> pa.Array:
+    """A column of texts as one array of Arrow's; where it lies in one piece, without a copy."""
+    texts = pa.array(column.array, type=pa.large_string())
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+
+
 def _mix(total: Hashes, word: Hashes | np.uint64) -> None:
     total ^= word
     total *= _FACTOR
     total ^= total >> _SHIFT
-
-
-def _texts(column: "pd.Series[Any]") -> pa.Array:
-    texts = pa.array(column.array, type=pa.large_string())
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def _hashes(texts: pa.Array) -> Hashes:

@@ -72,7 +72,8 @@ def write(
     here = hashes or hashes_of(evaluation.part(slice(0, len(evaluation.leads))), shown, _live(connection), kept=kept)
     stored = _stored(connection, run)
     ids = texts_of(evaluation.leads.index)
-    differing = _Differing.of(stored, stored.places(ids), here)
+    places = stored.places(ids)
+    differing = _Differing.of(stored, places, here)
     layout = _layout_id(connection, layout_of(evaluation.part(slice(0, 0)), kept))
     of_run = (run.id, to_micros(run.as_of), False, layout)
     lasting = {**steps.kept(connection), **known.kept(connection)}
@@ -80,10 +81,10 @@ def write(
     known.end(connection, run, differing.unlike)
     for rows in _one_ahead(_rows(evaluation, here, differing.rows, shown, kept, of_run)):
         statements.write_rows(connection, leads, _WRITTEN, rows, key=["lead_id"], also=lasting)
-    gone = _end(connection, run, stored, stored.places(ids))
+    gone = _end(connection, run, stored, places)
     now = dict(zip(_HASHES, (here.rows, here.scores, here.known), strict=True))
     everyone = Fingerprints(ids, {**now, "gone": np.zeros(len(ids), dtype=bool)})
-    fingerprints.keep(connection, _KIND, run, everyone + _as_gone(stored.without(stored.places(ids))))
+    fingerprints.keep(connection, _KIND, run, everyone + _as_gone(stored.without(places)))
     _, scores, others = differing.counts
     return Written(changed=len(differing.rows), gone=gone.leads, scores=scores, known=others + gone.known)
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pql.domain.evaluation import Evaluation, Rows, Verdicts
-from pql.store.hashing import Hashes, Whole, column_hashes, combined, joined_hashes
+from pql.store.hashing import Hashes, Whole, arrow_texts, column_hashes, combined, joined_hashes
 from pql.store.layout import Floats, Layout, SignalColumns, pack
 from pql.store.records import LeadHashes
 from pql.store.values import clean_texts, coded, dumps, objects, text_hashes
@@ -179,10 +179,11 @@ def layout_of(evaluation: Evaluation, kept: Collection[str] = ()) -> Layout:
 def texts_of(index: "pd.Index[Any]") -> pa.Array:
     """The ids of leads as they are stored."""
     texts = index.to_series()
-    held = pa.array(texts.array, type=pa.large_string()) if isinstance(index.dtype, pd.StringDtype) else None
-    if held is None or pc.any(pc.match_substring(held, "\x00")).as_py():
-        return pa.array(clean_texts(texts), type=pa.large_string())
-    return held.combine_chunks() if isinstance(held, pa.ChunkedArray) else held
+    if isinstance(texts.dtype, pd.StringDtype):
+        held = arrow_texts(texts)
+        if not pc.any(pc.match_substring(held, "\x00")).as_py():
+            return held
+    return pa.array(clean_texts(texts), type=pa.large_string())
 
 
 def _said(verdicts: Verdicts, signals: Sequence[str]) -> "dict[str, pd.Series[Any]]":

@@ -10,6 +10,8 @@ from pql.domain.durations import Duration
 from pql.domain.evaluate import evaluate
 from pql.domain.evaluation import Evaluation
 from pql.domain.icp import Exclusion, Icp
+from pql.domain.measures.base import Missing
+from pql.domain.overview import overview_of
 from pql.domain.signals import Percentile, Points, Scale
 from tests.unit.domain.samples import AS_OF, SCORING, answers, criterion, definitions, leads, measured, signal, users
 
@@ -67,6 +69,16 @@ def test_one_lead_alone_is_judged_as_among_all_with_the_cut_points_kept() -> Non
     alone = evaluated(WHO.loc[["a0"]], ROWS.loc[["a0"]], cuts=whole.cuts)
     pd.testing.assert_frame_equal(alone.scores, whole.scores.loc[["a0"]])
     pd.testing.assert_frame_equal(alone.verdicts.counted, whole.verdicts.counted.loc[["a0"]])
+
+
+def test_a_lead_without_a_measured_row_has_no_rows_whatever_order_the_others_stand_in() -> None:
+    fewer = ROWS.iloc[[2, 0]]
+    whole = evaluated(WHO, fewer)
+    seen, parts = overview_of(ALL, WHO, users(), answers(), fewer, as_of=AS_OF, look=lambda part: part)
+
+    assert whole.verdicts.missing["depth"].tolist() == [Missing.NONE, Missing.NO_ROWS, Missing.NONE]
+    pd.testing.assert_frame_equal(parts[0].verdicts.missing, whole.verdicts.missing)
+    pd.testing.assert_frame_equal(seen.scores, whole.scores)
 
 
 def test_no_leads_are_evaluated_to_empty_frames() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pql.domain.evaluate import evaluate
 from pql.domain.evaluation import Evaluation, Outcome, Verdicts
 from pql.domain.icp import Exclusion, Icp
-from pql.domain.overview import Overview, overview
+from pql.domain.overview import Overview, overview_of
 from pql.domain.signals import Percentile, Points, Scale
 from tests.unit.domain.samples import AS_OF, SCORING, answers, criterion, definitions, leads, measured, signal, users
 
@@ -60,7 +60,7 @@ def world(
 
 def both(frames: list[pd.DataFrame], size: int) -> tuple[Evaluation, Overview, list[Evaluation]]:
     whole = evaluate(ALL, *frames, as_of=AS_OF)
-    seen, parts = overview(ALL, *frames, as_of=AS_OF, look=lambda part: part, size=size)
+    seen, parts = overview_of(ALL, *frames, as_of=AS_OF, look=lambda part: part, size=size)
     return whole, seen, parts
 
 
@@ -85,9 +85,9 @@ def test_slices_of_any_size_give_the_numbers_of_the_whole(
         same(part, whole.part(slice(number * size, (number + 1) * size)))
     fired = whole.verdicts.outcomes.eq(Outcome.FIRED)
     assert seen.firing["fired"].tolist() == fired.sum().tolist()
-    assert seen.firing["counted"].tolist() == fired[whole.scores["eligible"]].sum().tolist()
+    assert seen.firing["fired_eligible"].tolist() == fired[whole.scores["eligible"]].sum().tolist()
     unknown = whole.verdicts.outcomes[whole.scores["eligible"]].eq(Outcome.NOT_EVALUATED)
-    assert seen.firing["unknown"].tolist() == unknown.sum().tolist()
+    assert seen.firing["unknown_eligible"].tolist() == unknown.sum().tolist()
 
 
 @settings(deadline=None, max_examples=15)

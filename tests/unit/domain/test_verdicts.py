@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,15 @@ from pql.domain.measures.time_to import TimeTo
 from pql.domain.plan import OccurrenceDecay
 from pql.domain.rules import Scoring
 from pql.domain.signals import Band, Percentile, Points, Scale, Signal
-from pql.domain.verdicts import CUT_POINTS, Judgement, judge, needed, percentiles
+from pql.domain.verdicts import CUT_POINTS, Comparison, compare, needed, percentiles, verdicts_of
 from tests.unit.domain.samples import AS_OF, COUNT, SCORING, lead_ids, leads, measured, signal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement(Comparison):
+    """The verdicts, and what they were compared with."""
+
+    verdicts: Verdicts
 
 
 def judged(
@@ -30,15 +38,12 @@ def judged(
     **rest: Any,
 ) -> Judgement:
     who = leads(len(rows)) if attributes is None else attributes
-    return judge(
-        [signals] if isinstance(signals, Signal) else signals,
-        rows,
-        Attributes(who),
-        pd.Series([True] * len(who) if eligible is None else eligible, index=who.index),
-        as_of=AS_OF,
-        scoring=scoring,
-        **rest,
-    )
+    listed = [signals] if isinstance(signals, Signal) else signals
+    aligned = rows.reindex(who.index)
+    counting = np.array([True] * len(who) if eligible is None else eligible, dtype=bool)
+    compared = compare(listed, aligned, counting, **rest)
+    verdicts = verdicts_of(listed, aligned, Attributes(who), as_of=AS_OF, scoring=scoring, cuts=compared.cuts)
+    return Judgement(cuts=compared.cuts, norms=compared.norms, verdicts=verdicts)
 
 
 def column(frame: pd.DataFrame, name: str = "breadth") -> list[Any]:
