@@ -91,6 +91,7 @@ class Engine(ABC):
     has_bits: ClassVar[bool] = True  # whether sets of bits can be united
     indexes_days: ClassVar[bool] = False  # whether a table by day is read faster with an index
     keeps_rollup: ClassVar[bool] = False  # whether a schema of ours can be written in transactions
+    moves_rows: ClassVar[bool] = True  # whether to update many rows costs less than to write them anew
     allows_temporary: ClassVar[bool] = True  # else subqueries take the place of temporary tables
     exact_instants: ClassVar[bool] = False  # whether timestamps and bound instants agree to the microsecond
     some_instant: ClassVar[str] = "TIMESTAMP '2020-01-01 00:00:00'"  # a literal, for statements that are not run

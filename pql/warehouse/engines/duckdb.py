@@ -48,6 +48,7 @@ class DuckDB(Engine):
     name: ClassVar[str] = "duckdb"
     keeps_rollup: ClassVar[bool] = True
     reads_files: ClassVar[bool] = True
+    moves_rows: ClassVar[bool] = False
     exact_instants: ClassVar[bool] = True
 
     def may_write(self, _connection: sa.Connection) -> bool | None:
@@ -198,6 +199,17 @@ class DuckDB(Engine):
 
     def hashed(self, text: Expr) -> Expr:
         return sa.func.hash(text)
+
+    def collected(self, numbers: Expr) -> Expr | None:
+        return sa.func.list(numbers).filter(numbers.is_not(None))
+
+    def gaps_within(self, collected: Expr, most: int) -> Expr:
+        # To sort what each user did on a day costs a fifth of sorting all rows by user and day.
+        ordered = sa.func.list_sort(collected)
+        pairs = sa.func.list_zip(ordered, sa.func.list_slice(ordered, sa.literal_column("2"), sa.func.len(ordered)))
+        later = sa.func.list_transform(pairs, sa.literal_column("lambda pair: pair[2] - pair[1]"))
+        near = sa.func.list_filter(later, sa.literal_column(f"lambda gap: gap <= {most}"))
+        return sa.cast(sa.func.coalesce(sa.func.list_sum(near), 0), sa.BigInteger)
 
 
 def is_csv(path: str) -> bool:

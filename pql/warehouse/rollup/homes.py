@@ -19,6 +19,8 @@ from pql.warehouse.engines.duckdb import OPTIONS, DuckDB
 from pql.warehouse.rollup.tables import Tables
 from pql.warehouse.source import Source
 
+LOG_MB = 32  # the local rollup's log, before it is folded into the file
+
 
 class Home(ABC):
     """The database that holds the rollup.
@@ -201,6 +203,7 @@ class LocalHome(Home):
             # What a job wrote stays in the log until that is worth folding in: to do so at each end of a job takes a
             # third of a second, and the next one reads a few megabytes of it in a tenth of that.
             self._connection.exec_driver_sql("PRAGMA disable_checkpoint_on_shutdown")
+            self._connection.exec_driver_sql(f"SET checkpoint_threshold = '{LOG_MB}MB'")
             self._make_tables()
         except sa.exc.DBAPIError as exc:
             self.close()

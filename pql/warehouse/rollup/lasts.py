@@ -51,8 +51,11 @@ class Lasts:
         if gone:
             connection.execute(sa.delete(lasts).where(*own, ~still))
         found = self._greatest(names, self._rolled(values, values.c.day, days, touched)).subquery("found")
-        later = sa.update(lasts).values(last_day=found.c.last_day)
-        connection.execute(later.where(_same(found, lasts), lasts.c.last_day < found.c.last_day))
+        later = (_same(found, lasts), lasts.c.last_day < found.c.last_day)
+        if self.home.engine.moves_rows:
+            connection.execute(sa.update(lasts).values(last_day=found.c.last_day).where(*later))
+        else:
+            connection.execute(sa.delete(lasts).where(sa.select(found.c.last_day).where(*later).exists()))
         # What is gone from these days may have been there on others.
         every = self._greatest(names).subquery("found") if gone else found
         unknown = ~sa.select(lasts.c.last_day).where(_same(every, lasts)).exists()
