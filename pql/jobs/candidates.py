@@ -18,6 +18,7 @@ from pql.domain.messages import Subject
 from pql.domain.moments import Moment, Urgency
 from pql.domain.overview import Evaluated
 from pql.domain.rules import CheckIn, Customers
+from pql.domain.texts import among
 from pql.store.records import episode_id
 from pql.warehouse import Warehouse
 
@@ -106,7 +107,7 @@ def cases_of(moment: Moment, found: pd.DataFrame, facts: pd.DataFrame) -> list[C
         found: As `Pattern.find` gives them.
         facts: As `gate_frame`.
     """
-    found = found[found["lead_id"].isin(facts.index)]
+    found = found[among(found["lead_id"], facts.index)]
     gates = gate_holds(moment, facts, found)
     return [
         Case(

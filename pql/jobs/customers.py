@@ -13,6 +13,7 @@ from pql.domain.durations import Duration
 from pql.domain.measures.base import WindowedMeasure
 from pql.domain.overview import Evaluated
 from pql.domain.rules import Customers
+from pql.domain.texts import among
 from pql.jobs.candidates import Case, check_in_cases, drop_cases
 from pql.jobs.reading import customer_use
 from pql.store import Store
@@ -75,7 +76,7 @@ def follow(
     )
     new = schedule(rules, fresh, as_of=as_of, baseline=last is None)
     due = pd.concat([store.check_ins(due_before=as_of, decided=False), _due(new, as_of)], ignore_index=True)
-    lapsed = due[~due["lead_id"].isin(paying)]
+    lapsed = due[~among(due["lead_id"], paying)]
     check_ins = check_in_cases(rules, due.drop(index=lapsed.index), leads.index)
     calendar = Calendar(ZoneInfo(definitions.time_zone))
     drops = [] if last is None else drop_cases(rules, use, calendar, as_of=as_of)
@@ -96,7 +97,7 @@ def _instants(as_of: datetime, last: datetime | None, span: timedelta) -> dict[s
 def new_conversions(leads: pd.DataFrame, customers: pd.DataFrame, *, as_of: datetime) -> list[ConversionRecord]:
     """Leads that pay by now and were not known to."""
     converted = leads["converted_at"].dropna()
-    fresh = converted[~converted.index.isin(customers.index) & (converted < to_micros(as_of))]
+    fresh = converted[~among(converted.index, customers.index) & (converted < to_micros(as_of))]
     plans = leads["plan"].reindex(fresh.index).fillna("").tolist()
     return [
         ConversionRecord(lead_id=str(lead_id), converted_at=from_micros(float(at)), plan=str(plan))
@@ -130,8 +131,8 @@ def closed_by_conversion(
         rules: For the stages of customers and the cooldown.
         as_of: The instant; the conversion's, where the subscription that made it cannot be told.
     """
-    pays = leads["stage"].isin(rules.stages.customer).to_numpy() | leads.index.isin([row.lead_id for row in fresh])
-    live = episodes[episodes.index.isin(leads.index[pays])]
+    pays = leads["stage"].isin(rules.stages.customer).to_numpy() | among(leads.index, [row.lead_id for row in fresh])
+    live = episodes[among(episodes.index, leads.index[pays])]
     cooldown = timedelta(seconds=rules.qualification.cooldown.seconds)
     return [
         EpisodeClosed(

@@ -17,6 +17,7 @@ from pql.domain.patterns.first import First
 from pql.domain.patterns.occurrences import moved_back, none_found
 from pql.domain.patterns.stuck import Stuck
 from pql.domain.patterns.timing import Turned, ended, no_timers, turned
+from pql.domain.texts import among
 from pql.domain.timers import TimerStatus, timer_frame
 from pql.store.records import TimerRecord
 from pql.warehouse.watching import Fresh, Watching
@@ -271,7 +272,7 @@ class _Look:
         if not one.leads:
             return none_found()
         pattern, watching = one.moment.pattern, self._watching
-        own = watching.no_rows() if events is None else events[events["lead_id"].isin(list(one.leads))]
+        own = watching.no_rows() if events is None else events[among(events["lead_id"], one.leads)]
         rows = watching.rows(
             own.reset_index(drop=True),
             # A first time long ago is found too, so that it is known and not looked for again.

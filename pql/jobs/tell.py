@@ -23,6 +23,7 @@ from pql.domain.mutes import Mute, muting
 from pql.domain.routing import Route, channels_for, covered, route
 from pql.domain.rules import Rep
 from pql.domain.scoring import band_of
+from pql.domain.texts import among
 from pql.errors import ConfigError
 from pql.jobs.candidates import Case
 from pql.jobs.compose import (
@@ -107,8 +108,8 @@ def remember(store: Store, project: Project, cases: Sequence[Case], *, as_of: da
         told=store.told_keys([case.candidate.key for case in cases]),
         last_told=_by_lead(store.last_told(lead_ids)),
         holders=store.holders(lead_ids),
-        snoozed=instants_of(episodes.loc[episodes.index.isin(lead_ids)], "snoozed_until"),
-        cooling=instants_of(hysteresis.loc[hysteresis.index.isin(lead_ids)], "cooldown_until"),
+        snoozed=instants_of(episodes.loc[among(episodes.index, lead_ids)], "snoozed_until"),
+        cooling=instants_of(hysteresis.loc[among(hysteresis.index, lead_ids)], "cooldown_until"),
         standing=standing_of(store, project.definitions.routing, as_of=as_of),
         mutes=store.mutes(as_of),
         sent=every - pressing,

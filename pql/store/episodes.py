@@ -7,6 +7,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
+from pql.domain.texts import among
 from pql.store import statements
 from pql.store.records import (
     CheckInRecord,
@@ -132,9 +133,9 @@ def hysteresis(connection: sa.Connection) -> pd.DataFrame:
     states = _states(connection)
     index = live.index.astype("str").union(states.index.astype("str")).sort_values()
     frame = states.reindex(index)
-    frame.insert(0, "open", index.isin(live.index))
+    frame.insert(0, "open", among(index, live.index))
     frame.insert(1, "opened_at", live["opened_at"].reindex(index))
-    frame["claimed"] = index.isin(live.index[live["status"].isin(["claimed", "accepted"])])
+    frame["claimed"] = among(index, live.index[live["status"].isin(["claimed", "accepted"])])
     return frame.rename_axis("lead_id")
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pql.domain.texts import arrow_texts
 from pql.store.values import coded, text_hashes
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]
@@ -61,12 +62,6 @@ def joined_hashes(columns: Sequence["pd.Series[Any]"]) -> Hashes:
     repeated = pc.dictionary_encode(joined)
     hashes: Hashes = text_hashes(repeated.dictionary.to_pylist())[repeated.indices.to_numpy(zero_copy_only=False)]
     return hashes
-
-
-def arrow_texts(column: "pd.Series[Any]") -> pa.Array:
-    """A column of texts as one array of Arrow's; where it lies in one piece, without a copy."""
-    texts = pa.array(column.array, type=pa.large_string())
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def _mix(total: Hashes, word: Hashes | np.uint64) -> None:

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pql.domain.evaluation import Evaluation, Rows, Verdicts
-from pql.store.hashing import Hashes, Whole, arrow_texts, column_hashes, combined, joined_hashes
+from pql.domain.texts import arrow_texts
+from pql.store.hashing import Hashes, Whole, column_hashes, combined, joined_hashes
 from pql.store.layout import Floats, Layout, SignalColumns, pack
 from pql.store.records import LeadHashes
 from pql.store.values import clean_texts, coded, dumps, objects, text_hashes

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pql.domain.calendar import to_micros
 from pql.domain.conditions import fold
 from pql.domain.partials import Level
+from pql.domain.texts import among
 from pql.warehouse.members import Members
 from pql.warehouse.relations import Relations
 from pql.warehouse.source import Source
@@ -105,7 +106,7 @@ def account_facts(
             accounts[name] = told[name]
         accounts["plan"] = told["plan"].where(told["plan"].notna(), accounts["plan"])
         accounts["in_trial"] = told["in_trial"].eq(True)
-    accounts["open_deal"] = accounts.index.isin(deals)
+    accounts["open_deal"] = among(accounts.index, deals)
     return accounts
 
 

@@ -21,6 +21,7 @@ from pql.domain.partials import (
 )
 from pql.domain.partials import Relation as Happening
 from pql.domain.plan import Keyed, Plan, by_instant
+from pql.domain.texts import among
 from pql.warehouse.happenings import Usable
 from pql.warehouse.inputs import allowance_columns, attribute_column, statement_column, user_counts
 from pql.warehouse.leads import SUBSCRIPTION_COLUMNS
@@ -85,12 +86,12 @@ class PlanReader:
         pairs = self.members.pairs(level, self.plan.lead)
         if self.wanted is None:
             return pairs
-        return pairs[pairs["lead_id"].isin(list(self.wanted))].reset_index(drop=True)
+        return pairs[among(pairs["lead_id"], self.wanted)].reset_index(drop=True)
 
     def _keys(self, level: Level, pairs: pd.DataFrame) -> pd.DataFrame:
         keys = self.members.keys(level)
         if self.wanted is not None:
-            keys = keys[keys["key"].isin(pairs["key"])]
+            keys = keys[among(keys["key"], pairs["key"])]
         return keys.sort_values("key", ignore_index=True)
 
     def _grid(self, keys: pd.DataFrame) -> Grid:
@@ -198,7 +199,7 @@ class PlanReader:
         level = Level.COMPANY if Level.COMPANY in self.plan.levels() else self.plan.lead
         companies = self.members.pairs(Level.ACCOUNT, level)
         if level is not self.plan.lead:
-            companies = companies[companies["lead_id"].isin(self._pairs(level)["key"])]
+            companies = companies[among(companies["lead_id"], self._pairs(level)["key"])]
             return companies["key"].tolist()
         return self._pairs(Level.ACCOUNT)["key"].tolist()
 

@@ -15,6 +15,7 @@ from pql.domain.measures import Measure
 from pql.domain.moments import Moment
 from pql.domain.partials import Level, Partial
 from pql.domain.partials import Relation as Happening
+from pql.domain.texts import among
 from pql.warehouse.filters import where_sql
 from pql.warehouse.happenings import Reader, Usable
 from pql.warehouse.members import value
@@ -185,7 +186,7 @@ def _firsts(
     first = sa.func.min(found.c.at_micros).label("at_micros")
     select = sa.select(found.c.account_id, found.c.user_id, first).group_by(found.c.account_id, found.c.user_id)
     frame = _with_leads(source.fetch(select, usable.relation.file.path), pairs, lead)
-    wanted = frame[frame["lead_id"].isin(rows["lead_id"])].assign(user_id=lambda part: part["user_id"].fillna(""))
+    wanted = frame[among(frame["lead_id"], rows["lead_id"])].assign(user_id=lambda part: part["user_id"].fillna(""))
     first_at = wanted.groupby(["lead_id", "user_id"], sort=True)["at"].min().rename("first_at").reset_index()
     return first_at.assign(user_id=first_at["user_id"].where(first_at["user_id"] != "", None))
 

@@ -19,6 +19,7 @@ from pql.domain.partials import Relation as Happening
 from pql.domain.patterns.base import PatternRows
 from pql.domain.plan import Plan
 from pql.domain.source_health import Expectation, Observation
+from pql.domain.texts import among
 from pql.warehouse import inputs as own
 from pql.warehouse import leads as known
 from pql.warehouse.happenings import Survey, Surveyor, Usable
@@ -139,7 +140,7 @@ class Warehouse:
         """The users of leads, sorted: `user_id`, `lead_id`, `name`, `email`, `role` and all other attributes."""
         members = self._members_of(lead_ids)
         pairs = members.pairs(Level.USER, self._lead)
-        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))].rename(columns={"key": "user_id"})
+        pairs = pairs[among(pairs["lead_id"], lead_ids)].rename(columns={"key": "user_id"})
         users = members.users.drop(columns=["account_id", "created_at"])
         for name in ("name", "email", "role"):
             if name not in users:
@@ -234,7 +235,7 @@ class Warehouse:
         self._keep_for(as_of)
         members = self._members_of(lead_ids)
         pairs = members.pairs(Level.USER, self._lead)
-        wanted = pairs[pairs["lead_id"].isin(list(lead_ids))].drop_duplicates("key").set_index("key")["lead_id"]
+        wanted = pairs[among(pairs["lead_id"], lead_ids)].drop_duplicates("key").set_index("key")["lead_id"]
         measured = self._measured(by_user(plan), [as_of], as_of, list(wanted.index), members)
         frame = measured.droplevel("as_of").rename_axis("user_id")
         return frame.assign(lead_id=wanted.reindex(frame.index))
@@ -249,7 +250,7 @@ class Warehouse:
         self._keep_for(as_of)
         members = self._current_members()
         pairs = members.pairs(Level.USER if self._lead is Level.USER else Level.ACCOUNT, self._lead)
-        pairs = pairs[pairs["lead_id"].isin(list(lead_ids))]
+        pairs = pairs[among(pairs["lead_id"], lead_ids)]
         frames = [
             self._latest(happening, items, pairs, as_of) for happening in Happening if happening in self._relations
         ]
@@ -369,7 +370,7 @@ class Warehouse:
         asked = frozenset(lead_ids)
         if self._few is None or self._few[0] != asked:
             accounts = members.accounts_of(self._lead)
-            theirs = accounts.loc[accounts["lead_id"].isin(asked), "account_id"].tolist()
+            theirs = accounts.loc[among(accounts["lead_id"], asked), "account_id"].tolist()
             self._few = asked, members
             if len(theirs) <= MOST_ASKED:
                 self._few = asked, members.among(theirs, once=self._users_once)

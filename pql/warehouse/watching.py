@@ -21,6 +21,7 @@ from pql.domain.moments import Moment
 from pql.domain.partials import Level
 from pql.domain.partials import Relation as Happening
 from pql.domain.patterns import PatternRows
+from pql.domain.texts import among
 from pql.warehouse import inputs as own
 from pql.warehouse import leads as known
 from pql.warehouse.days import whole
@@ -167,7 +168,7 @@ class Watching:
         """The rows of [start, as_of) of these leads that each moment's filter lets pass, by the moment's name."""
         filters = {moment.name: where for moment in moments if (where := moment.pattern.event_filter) is not None}
         rows = self._read(moments, filters, self._of_leads(leads), start, as_of)
-        rows = rows[rows["lead_id"].isin(list(leads))]
+        rows = rows[among(rows["lead_id"], leads)]
         return {name: rows[rows[f"{_PASSES}{name}"].to_numpy(dtype=bool)].reset_index(drop=True) for name in filters}
 
     def latest_of_each(self, moment: Moment, *, start: datetime, end: datetime) -> pd.DataFrame:
@@ -186,7 +187,7 @@ class Watching:
         rows = found.subquery()
         by = (rows.c.account_id, rows.c.user_id)
         frame = self._grouped(sa.select(*by, sa.func.min(rows.c.at_micros).label("at")).group_by(*by))
-        wanted = frame[frame["lead_id"].isin(list(leads))].rename(columns={"at": "first_at"})
+        wanted = frame[among(frame["lead_id"], leads)].rename(columns={"at": "first_at"})
         return wanted[["lead_id", "user_id", "first_at"]].reset_index(drop=True)
 
     def latest(self, items: Mapping[str, Measure], leads: Sequence[str], as_of: datetime) -> pd.DataFrame:
@@ -215,7 +216,7 @@ class Watching:
         """Which accounts, or for user leads which users, these leads have."""
         if self._lead is Level.COMPANY:
             pairs = self._members().pairs(Level.ACCOUNT, self._lead)
-            return pairs[pairs["lead_id"].isin(list(leads))]
+            return pairs[among(pairs["lead_id"], leads)]
         return pd.DataFrame({"key": [*leads], "lead_id": [*leads]}, dtype="str")
 
     def _grouped(self, select: sa.Select[Any]) -> pd.DataFrame:
@@ -350,7 +351,7 @@ class Watching:
         if self._lead is Level.ACCOUNT:
             return [*leads]
         pairs = self._members().pairs(Level.ACCOUNT, self._lead)
-        return [*pairs.loc[pairs["lead_id"].isin(list(leads)), "key"].unique()]
+        return [*pairs.loc[among(pairs["lead_id"], leads), "key"].unique()]
 
     def _with_leads(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows with their `lead_id`. An account, or a user, is its own lead, whether a run knows it or not."""
@@ -365,7 +366,7 @@ class Watching:
             return rows.rename(columns={"account_id": "lead_id"})
         pairs = self._members().pairs(Level.ACCOUNT, self._lead)
         joined = rows.merge(pairs, left_on="account_id", right_on="key").drop(columns=["account_id", "key"])
-        return joined if leads is None else joined[joined["lead_id"].isin(list(leads))]
+        return joined if leads is None else joined[among(joined["lead_id"], leads)]
 
 
 def _touching(moment: Moment) -> Where | None:
