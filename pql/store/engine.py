@@ -1,5 +1,6 @@
 """Connections and transactions, and what goes wrong with them in words."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,14 +134,26 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     try:
         cursor.execute("PRAGMA foreign_keys = ON")
-        # WAL lets readers read while one writes. FULL: what is marked as sent stays so when the power fails.
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            cursor.execute("PRAGMA journal_mode = WAL")
+        _use_wal(cursor)
+        # What is marked as sent stays so when the power fails.
         cursor.execute("PRAGMA synchronous = FULL")
         # Of a million leads, each update touches another page: SQLite's own 2 MB write them many times over.
         cursor.execute(f"PRAGMA cache_size = -{CACHE_KB}")
     finally:
         cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Let readers read while one writes."""
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            # Of two that open a new file at once SQLite turns one away, and does not let it wait; this does.
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

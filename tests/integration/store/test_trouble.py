@@ -1,9 +1,10 @@
 """Bad databases: every error says what happened and what to do, and nothing is changed."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 
 import psycopg
 import pytest
@@ -50,6 +51,22 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     (tmp_path / "var/state.db").write_text("Dear diary, " * 1000)
     with pytest.raises(StateError, match="the file is no SQLite database"):
         migrate(SQLITE, tmp_path)
+
+
+def test_who_opens_a_new_file_while_another_writes_to_it_waits(tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE theirs (a)")
+    other.execute("BEGIN IMMEDIATE")
+    ending = Timer(0.3, other.execute, ["COMMIT"])
+    ending.start()
+    database = connect(StateSettings(url="sqlite:///state.db"), tmp_path)
+    with database.writes() as connection:
+        connection.exec_driver_sql("CREATE TABLE ours (a)")
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    database.close()
+    ending.join()
+    other.close()
 
 
 def test_a_folder_in_the_way_says_so(tmp_path: Path) -> None:
