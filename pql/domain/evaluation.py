@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-MOST_ROWS = 5_000  # leads whose rows are kept ready: about 10 KB each
+MOST_ROWS = 5_000  # leads whose rows are kept ready
 Rows: TypeAlias = slice | npt.NDArray[np.int64]
 Part: TypeAlias = Literal["leads", "fit", "scores", "outcomes", "counted", "values"]
 

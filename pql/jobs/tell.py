@@ -23,7 +23,6 @@ from pql.domain.mutes import Mute, muting
 from pql.domain.routing import Route, channels_for, covered, route
 from pql.domain.rules import Rep
 from pql.domain.scoring import band_of
-from pql.domain.texts import among
 from pql.errors import ConfigError
 from pql.jobs.candidates import Case
 from pql.jobs.compose import (
@@ -95,8 +94,6 @@ class Memory:
 def remember(store: Store, project: Project, cases: Sequence[Case], *, as_of: datetime) -> Memory:
     """Read from the store what the decisions about these cases depend on."""
     lead_ids = sorted({case.candidate.lead_id for case in cases})
-    episodes = store.open_episodes()
-    hysteresis = store.hysteresis()
     urgent = [moment.name for moment in project.definitions.moments if moment.urgency is Urgency.NOW]
     alike = [Subject.QUALIFICATION, Subject.MOMENT]
     every, pressing = Counter[str](), Counter[str]()
@@ -108,8 +105,8 @@ def remember(store: Store, project: Project, cases: Sequence[Case], *, as_of: da
         told=store.told_keys([case.candidate.key for case in cases]),
         last_told=_by_lead(store.last_told(lead_ids)),
         holders=store.holders(lead_ids),
-        snoozed=instants_of(episodes.loc[among(episodes.index, lead_ids)], "snoozed_until"),
-        cooling=instants_of(hysteresis.loc[among(hysteresis.index, lead_ids)], "cooldown_until"),
+        snoozed=instants_of(store.open_episodes(lead_ids), "snoozed_until"),
+        cooling=instants_of(store.hysteresis(lead_ids), "cooldown_until"),
         standing=standing_of(store, project.definitions.routing, as_of=as_of),
         mutes=store.mutes(as_of),
         sent=every - pressing,

@@ -212,8 +212,7 @@ def _standing(store: Store, project: Project, lead_id: str, now: datetime) -> li
     if live is not None:
         held = f", held by {live.claimed_by}" if live.claimed_by else ""
         return [f"it qualifies since {live.opened_at:%Y-%m-%d %H:%M} UTC{held}"]
-    state = store.hysteresis()
-    row = state.loc[state.index == lead_id]
+    row = store.hysteresis([lead_id])
     words = standing_words(
         definitions.qualification,
         definitions.scoring.tiers,

@@ -1,6 +1,6 @@
 """Qualifications as episodes, and the state of their hysteresis."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pandas as pd
@@ -122,15 +122,17 @@ def write_states(connection: sa.Connection, hysteresis: pd.DataFrame) -> None:
     statements.upsert(connection, lead_states, rows, key=["lead_id"], replaced=replaced)
 
 
-def _states(connection: sa.Connection) -> pd.DataFrame:
-    rows = statements.bare(connection, sa.select(*(lead_states.c[name] for name in ("lead_id", *_STATES))))
+def _states(connection: sa.Connection, lead_ids: Collection[str] | None = None) -> pd.DataFrame:
+    query = sa.select(*(lead_states.c[name] for name in ("lead_id", *_STATES)))
+    parts = statements.of_leads(query, lead_states.c.lead_id, lead_ids)
+    rows = [row for part in parts for row in statements.bare(connection, part)]
     return framed(rows, ["lead_id", *_STATES]).set_index("lead_id").astype(float)
 
 
-def hysteresis(connection: sa.Connection) -> pd.DataFrame:
-    """What `advance` reads: the live episodes and the states."""
-    live = open_table(connection)
-    states = _states(connection)
+def hysteresis(connection: sa.Connection, lead_ids: Collection[str] | None = None) -> pd.DataFrame:
+    """What `advance` reads: the live episodes and the states; of these leads or of all."""
+    live = open_table(connection, lead_ids)
+    states = _states(connection, lead_ids)
     index = live.index.astype("str").union(states.index.astype("str")).sort_values()
     frame = states.reindex(index)
     frame.insert(0, "open", among(index, live.index))
@@ -139,8 +141,8 @@ def hysteresis(connection: sa.Connection) -> pd.DataFrame:
     return frame.rename_axis("lead_id")
 
 
-def open_table(connection: sa.Connection) -> pd.DataFrame:
-    """The live episodes, by lead."""
+def open_table(connection: sa.Connection, lead_ids: Collection[str] | None = None) -> pd.DataFrame:
+    """The live episodes, by lead; of these leads or of all."""
     table = qualifications.c
     named = (
         "opened_at",
@@ -155,7 +157,8 @@ def open_table(connection: sa.Connection) -> pd.DataFrame:
         "told_at",
     )
     query = sa.select(table.lead_id, table.id, *(table[name] for name in named)).where(table.closed_at.is_(None))
-    rows = statements.bare(connection, query.order_by(table.lead_id))
+    parts = statements.of_leads(query.order_by(table.lead_id), table.lead_id, lead_ids)
+    rows = [row for part in parts for row in statements.bare(connection, part)]
     frame = framed(rows, ["lead_id", "episode_id", *named]).set_index("lead_id")
     return frame.astype(dict.fromkeys(_OPEN, float))
 

@@ -1,6 +1,6 @@
 """What was noticed, decided and sent, for the next decision and for people."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pql.domain.calendar import from_micros, to_micros
+from pql.store import statements
 from pql.store.records import STANDS_FOR, Attempt, Notification, StoredDecision
 from pql.store.tables import decisions, deliveries, occurrences, outbox, qualifications, told_steps
 from pql.store.values import chunks, clean, framed, instant, loads
@@ -34,7 +35,9 @@ def occurrences_since(
     names = ("moment", "lead_id", "key", "at", "user_id", "feature")
     query = sa.select(*(occurrences.c[name] for name in names)).where(occurrences.c["at"] >= to_micros(since))
     query = query.where(occurrences.c.moment.in_(sorted(moments)))
-    rows = [row for part in _by_lead(query, occurrences.c.lead_id, lead_ids) for row in connection.execute(part)]
+    rows = [
+        row for part in statements.of_leads(query, occurrences.c.lead_id, lead_ids) for row in connection.execute(part)
+    ]
     return framed(rows, names).astype({"at": "int64"})
 
 
@@ -46,17 +49,13 @@ def told_keys(connection: sa.Connection, step_keys: Collection[str]) -> set[str]
     return told
 
 
-def _by_lead(query: sa.Select[Any], column: sa.Column[Any], ids: Collection[str] | None) -> Iterable[sa.Select[Any]]:
-    if ids is None:
-        return [query]
-    return (query.where(column.in_(chunk)) for chunk in chunks(sorted(set(ids)), 2_000))
-
-
 def last_told(connection: sa.Connection, lead_ids: Collection[str] | None) -> pd.DataFrame:
     """When each lead was last told about, by subject and topic."""
     keys = (decisions.c.lead_id, decisions.c.subject, decisions.c.topic)
     query = sa.select(*keys, sa.func.max(decisions.c.last_at)).where(_TOLD).group_by(*keys).order_by(*keys)
-    rows = [row for part in _by_lead(query, decisions.c.lead_id, lead_ids) for row in connection.execute(part)]
+    rows = [
+        row for part in statements.of_leads(query, decisions.c.lead_id, lead_ids) for row in connection.execute(part)
+    ]
     return framed(rows, ["lead_id", "subject", "topic", "at"]).astype({"at": float})
 
 
@@ -87,9 +86,9 @@ def holders(connection: sa.Connection, lead_ids: Collection[str] | None) -> dict
     episode = qualifications.c
     held = sa.select(episode.lead_id, episode.claimed_by).where(episode.closed_at.is_(None), episode.claimed_by != "")
     found: dict[str, str] = {}
-    for part in _by_lead(told, decisions.c.lead_id, lead_ids):
+    for part in statements.of_leads(told, decisions.c.lead_id, lead_ids):
         found |= {row.lead_id: _stands_for(row.evidence) or row.recipient for row in connection.execute(part)}
-    for part in _by_lead(held, episode.lead_id, lead_ids):
+    for part in statements.of_leads(held, episode.lead_id, lead_ids):
         found |= {row.lead_id: row.claimed_by for row in connection.execute(part)}
     return found
 

@@ -64,6 +64,13 @@ def upsert(
         connection.execute(upserted, chunk)
 
 
+def of_leads(query: sa.Select[Any], column: sa.Column[Any], ids: Collection[str] | None) -> Iterable[sa.Select[Any]]:
+    """A query's parts, each of some of the leads; None: all, in one part."""
+    if ids is None:
+        return [query]
+    return (query.where(column.in_(chunk)) for chunk in chunks(sorted(set(ids)), 2_000))
+
+
 def bare(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
     """A query's rows as the driver gives them: whole numbers for true and false, where the database has no others."""
     with connection.execute(query) as result:

@@ -86,25 +86,25 @@ class LeadAccess(Access):
         with self._database.reads() as connection:
             return episodes.read(connection, lead_id)
 
-    def open_episodes(self) -> pd.DataFrame:
-        """The live episodes.
+    def open_episodes(self, lead_ids: Collection[str] | None = None) -> pd.DataFrame:
+        """The live episodes; of these leads or of all.
 
         Returns:
             Index `lead_id`; episode_id, opened_at, status, tier, grade, behaviour, fit, claimed_by, claimed_at,
             snoozed_until, told_at.
         """
         with self._database.reads() as connection:
-            return episodes.open_table(connection)
+            return episodes.open_table(connection, lead_ids)
 
-    def hysteresis(self) -> pd.DataFrame:
-        """What `pql.domain.qualification.advance` reads, for every lead that has any of it.
+    def hysteresis(self, lead_ids: Collection[str] | None = None) -> pd.DataFrame:
+        """What `pql.domain.qualification.advance` reads, for every lead that has any of it; of these leads or of all.
 
         Returns:
             Index `lead_id`, sorted; `open` (bool), `opened_at`, `above_since`, `below_since`, `cooldown_until`
             (microseconds, NaN), `claimed` (bool: claimed or accepted).
         """
         with self._database.reads() as connection:
-            return episodes.hysteresis(connection)
+            return episodes.hysteresis(connection, lead_ids)
 
     def record_outcome(
         self,

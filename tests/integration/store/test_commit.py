@@ -227,6 +227,9 @@ def test_hysteresis_comes_back_as_it_was_written(store: Store) -> None:
     assert state["above_since"].isna().all()
     assert (b["open"], b["opened_at"], b["below_since"], b["cooldown_until"]) == (True, to_micros(T0), 2.0, 3.0)
     assert b["claimed"]
+    for some in (["b"], ["a", "unknown"], []):
+        pd.testing.assert_frame_equal(store.hysteresis(some), state[state.index.isin(some)])
+        assert list(store.open_episodes(some).index) == [lead_id for lead_id in some if lead_id == "b"]
 
 
 # --- moments, decisions, messages -------------------------------------------------------------------------------
