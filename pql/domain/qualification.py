@@ -17,6 +17,7 @@ from pql.domain.calendar import to_micros
 from pql.domain.conditions import BoolArray, say_scalar
 from pql.domain.durations import Duration
 from pql.domain.rules import Bar, QualificationRule
+from pql.domain.texts import among
 
 STATE_COLUMNS = ("open", "opened_at", "above_since", "below_since", "cooldown_until", "claimed")
 _MICROS = ("opened_at", "above_since", "below_since", "cooldown_until")
@@ -80,7 +81,7 @@ def advance(
         The same again when called with its own `state` at the same `as_of`, and nothing opened or closed.
     """
     now = float(to_micros(as_of))
-    gone = state.index[~_among(state.index, scores.index)]
+    gone = state.index[~among(state.index, scores.index)]
     index = scores.index.append(gone).rename("lead_id")
     old = _complete(state, index)
     eligible, above, below = _standing(scores.reindex(index), rule, tiers)
@@ -123,7 +124,7 @@ def closed(
         rule: Its cooldown.
         closed_at: When. A cooldown that lasts longer already is kept.
     """
-    chosen = _among(state.index, pd.Index(list(lead_ids)))
+    chosen = among(state.index, pd.Index(list(lead_ids)))
     until = np.fmax(state["cooldown_until"].to_numpy(dtype=float), to_micros(cooldown_until(rule, closed_at)))
     return state.assign(
         open=state["open"].to_numpy(dtype=bool) & ~chosen,
@@ -131,12 +132,6 @@ def closed(
         opened_at=state["opened_at"].where(~chosen),
         cooldown_until=np.where(chosen, until, state["cooldown_until"]),
     )
-
-
-def _among(ids: "pd.Index[Any]", others: "pd.Index[Any]") -> BoolArray:
-    # `isin` goes through text ids one by one; a look-up in the other index does not.
-    found: BoolArray = others.get_indexer(ids) >= 0
-    return found
 
 
 def _complete(state: pd.DataFrame, index: "pd.Index[Any]") -> pd.DataFrame:
@@ -203,9 +198,9 @@ def _transitions(
     ending: "pd.Series[Any]",
     whys: "dict[str, str | pd.Series[Any]]",
 ) -> Transitions:
-    kept = new[_among(new.index, before.index) | new[list(_MICROS)].notna().any(axis=1)].sort_index()
+    kept = new[among(new.index, before.index) | new[list(_MICROS)].notna().any(axis=1)].sort_index()
     old = _complete(before, kept.index)[list(STATE_COLUMNS)]
-    same = (kept.eq(old) | (kept.isna() & old.isna())).all(axis=1) & _among(kept.index, before.index)
+    same = (kept.eq(old) | (kept.isna() & old.isna())).all(axis=1) & among(kept.index, before.index)
     said = [
         why if isinstance(why, str) else str(why.get(lead_id, ""))
         for lead_id, why in ((lead_id, whys[reason]) for lead_id, reason in ending.items())
