@@ -43,13 +43,11 @@ class Lasts:
         if not names:
             return
         values, lasts = self.home.tables.values(self.happening), self.home.tables.lasts(self.happening)
-        # The days once more, so that a database reads only theirs.
-        there = (values.c.day == lasts.c.last_day, self._rolled(values, values.c.day, days, touched))
-        still = sa.select(values.c.day).where(_same(values, lasts), *there).exists()
-        own = (lasts.c.name.in_(names), self._rolled(lasts, lasts.c.last_day, days, touched))
-        gone = connection.execute(sa.select(sa.func.count()).select_from(lasts).where(*own, ~still)).scalar_one()
-        if gone:
-            connection.execute(sa.delete(lasts).where(*own, ~still))
+        gone = self._gone(names, days, touched)
+        some = connection.execute(sa.select(sa.func.count()).select_from(gone.subquery())).scalar_one()
+        if some:
+            key = sa.tuple_(*(lasts.c[name] for name in (*_KEY, "last_day")))
+            connection.execute(sa.delete(lasts).where(key.in_(gone)))
         found = self._greatest(names, self._rolled(values, values.c.day, days, touched)).subquery("found")
         later = (_same(found, lasts), lasts.c.last_day < found.c.last_day)
         if self.home.engine.moves_rows:
@@ -57,9 +55,24 @@ class Lasts:
         else:
             connection.execute(sa.delete(lasts).where(sa.select(found.c.last_day).where(*later).exists()))
         # What is gone from these days may have been there on others.
-        every = self._greatest(names).subquery("found") if gone else found
+        every = self._greatest(names).subquery("found") if some else found
         unknown = ~sa.select(lasts.c.last_day).where(_same(every, lasts)).exists()
         self._insert(connection, sa.select(*every.c).where(unknown))
+
+    def _gone(self, names: Sequence[str], days: Sequence[int], touched: Touched) -> sa.CompoundSelect[Any]:
+        """The last days that were rolled again and no longer have the value.
+
+        As a difference of sets: what is new of a day no database has counted yet, and for a join PostgreSQL then
+        looks through the day once for each value.
+        """
+        values, lasts = self.home.tables.values(self.happening), self.home.tables.lasts(self.happening)
+        were = sa.select(*(lasts.c[name] for name in (*_KEY, "last_day"))).where(
+            lasts.c.name.in_(names), self._rolled(lasts, lasts.c.last_day, days, touched)
+        )
+        there = sa.select(*(values.c[name] for name in (*_KEY, "day"))).where(
+            values.c.name.in_(names), self._rolled(values, values.c.day, days, touched)
+        )
+        return were.except_(there)
 
     def _rolled(self, table: Any, day: Expr, days: Sequence[int], touched: Touched) -> Expr:
         return touched.within(day, days, touched.keys(table.c.account_id, table.c.user_id, table.c.account_id == ""))
