@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,12 +20,12 @@ from pql.domain.patterns.base import PatternRows
 from pql.domain.plan import Plan
 from pql.domain.source_health import Expectation, Observation
 from pql.domain.texts import among
-from pql.warehouse import inputs as own
 from pql.warehouse import leads as known
-from pql.warehouse.happenings import Survey, Surveyor, Usable
+from pql.warehouse.happenings import Survey, Usable
 from pql.warehouse.health import look as look_at
 from pql.warehouse.inspection import Finding, inspect
-from pql.warehouse.members import Members, Seen
+from pql.warehouse.kept import Kept
+from pql.warehouse.members import Members
 from pql.warehouse.plans import PlanReader
 from pql.warehouse.quality import DataQuality, look
 from pql.warehouse.recent import latest_rows, pattern_rows
@@ -38,8 +38,6 @@ from pql.warehouse.watching import Watching
 
 # More leads than this are not named in a statement: the rows of all are read, and those of others dropped.
 MOST_NAMED = 500
-# Of more leads than this the users are found among all users: those of fewer are asked for by their accounts.
-MOST_ASKED = 5_000
 # Each instant cuts the rows' days; so many are evaluated in one pass.
 MOST_INSTANTS = 184
 
@@ -84,21 +82,14 @@ class Warehouse:
         self._lead = definitions.lead
         settings = project.usage.rollup
         self._rollup = None if settings is None else Rollup(self._source, self._relations, settings, self._calendar)
-        self._kept_at: datetime | None = None
-        self._surveys: dict[tuple[Happening, datetime | None, datetime | None], Survey] = {}
-        self._members: Members | None = None
-        self._few: tuple[frozenset[str], Members] | None = None
-        self._users_once = False
-        self._subscriptions: pd.DataFrame | None = None
-        self._allowance_rows: pd.DataFrame | None = None
-        self._deals: pd.Index[str] | None = None
+        self._kept = Kept(self._source, self._relations, definitions, self._calendar)
 
     def close(self) -> None:
         """Give the connections back; the warehouse can be used again, and connects anew."""
         if self._rollup is not None:
             self._rollup.close()
         self._source.close()
-        self._forget()
+        self._kept.forget()
 
     def relations(self) -> Mapping[str, tuple[str, ...]]:
         """The columns of each relation that the project has."""
@@ -133,12 +124,12 @@ class Warehouse:
             leads also of the users). Plan, status, mrr and trial are those of the instant; all else is as it is
             known today.
         """
-        self._keep_for(as_of)
-        return self._facts(as_of, self._lead)
+        self._kept.keep_for(as_of)
+        return self._kept.facts(as_of, self._lead)
 
     def users(self, lead_ids: Sequence[str]) -> pd.DataFrame:
         """The users of leads, sorted: `user_id`, `lead_id`, `name`, `email`, `role` and all other attributes."""
-        members = self._members_of(lead_ids)
+        members = self._kept.members_of(lead_ids)
         pairs = members.pairs(Level.USER, self._lead)
         pairs = pairs[among(pairs["lead_id"], lead_ids)].rename(columns={"key": "user_id"})
         users = members.users.drop(columns=["account_id", "created_at"])
@@ -151,8 +142,8 @@ class Warehouse:
 
     def answers(self, *, as_of: datetime) -> pd.DataFrame:
         """The answers given before an instant: `lead_id`, `question`, `answer`."""
-        self._keep_for(as_of)
-        pairs = self._current_members().accounts_of(self._lead)
+        self._kept.keep_for(as_of)
+        pairs = self._kept.members().accounts_of(self._lead)
         return known.answers(self._source, self._relations, pairs, as_of)
 
     def reps(self) -> pd.DataFrame:
@@ -161,15 +152,15 @@ class Warehouse:
 
     def quality(self, *, as_of: datetime) -> DataQuality:
         """How many rows could not be used, and why."""
-        self._keep_for(as_of)
+        self._kept.keep_for(as_of)
         # With a rollup, only what was rolled now: the days before were looked at when they were.
         since = None if self._rollup is None else self._rollup.rolled_since
 
         def repeats(happening: Happening) -> int:
-            return self._repeats(happening, start=since, end=as_of if since else None)
+            return self._kept.repeats(happening, start=since, end=as_of if since else None)
 
         found = look(self._source, self._relations, as_of, repeats, since)
-        self._users_once = not found.count("duplicate_ids", "users")
+        self._kept.users_once = not found.count("duplicate_ids", "users")
         return found
 
     def seen(self, expectations: Mapping[str, Expectation], *, as_of: datetime) -> Sequence[Observation]:
@@ -232,8 +223,8 @@ class Warehouse:
 
     def user_measures(self, plan: Plan, lead_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
         """The measures of a plan for each user of leads: index `user_id`, and `lead_id` beside the plan's columns."""
-        self._keep_for(as_of)
-        members = self._members_of(lead_ids)
+        self._kept.keep_for(as_of)
+        members = self._kept.members_of(lead_ids)
         pairs = members.pairs(Level.USER, self._lead)
         wanted = pairs[among(pairs["lead_id"], lead_ids)].drop_duplicates("key").set_index("key")["lead_id"]
         measured = self._measured(by_user(plan), [as_of], as_of, list(wanted.index), members)
@@ -247,8 +238,8 @@ class Warehouse:
             items: Measures by signal; those that are not made of rows give none.
             lead_ids: Those wanted.
         """
-        self._keep_for(as_of)
-        members = self._current_members()
+        self._kept.keep_for(as_of)
+        members = self._kept.members()
         pairs = members.pairs(Level.USER if self._lead is Level.USER else Level.ACCOUNT, self._lead)
         pairs = pairs[among(pairs["lead_id"], lead_ids)]
         frames = [
@@ -258,23 +249,23 @@ class Warehouse:
 
     def allowances(self) -> pd.DataFrame:
         """What each account's plan includes, as it is known now: account_id, meter, allowed, used, period."""
-        return self._allowances().copy()
+        return self._kept.allowances().copy()
 
     def pattern_rows(self, moment: Moment, *, since: datetime, as_of: datetime) -> PatternRows:
         """What a moment's pattern sees of [since, as_of), and of its span before."""
-        self._keep_for(as_of)
-        members = self._current_members()
-        lead, accounts = self._lead, self._current_members().pairs(Level.ACCOUNT, self._lead)
+        self._kept.keep_for(as_of)
+        members = self._kept.members()
+        lead, accounts = self._lead, self._kept.members().pairs(Level.ACCOUNT, self._lead)
         pairs = members.pairs(Level.USER, lead) if lead is Level.USER else accounts
         # As far back as any moment looks, so that one survey serves all.
         spans = [moment.pattern.span.micros, *(other.pattern.span.micros for other in self._definitions.moments)]
-        usable = self._usable(Happening.EVENTS, start=since - timedelta(microseconds=max(spans)), end=as_of)
+        usable = self._kept.usable(Happening.EVENTS, start=since - timedelta(microseconds=max(spans)), end=as_of)
         events, firsts = pattern_rows(self._source, usable, moment, pairs=pairs, lead=lead, since=since, as_of=as_of)
         return PatternRows(
             events=events,
-            allowances=_of_leads(self._allowances(), accounts),
+            allowances=_of_leads(self._kept.allowances(), accounts),
             subscriptions=_of_leads(
-                known.with_pays(self._subscription_rows(), self._definitions.customers.converts), accounts
+                known.with_pays(self._kept.subscriptions(), self._definitions.customers.converts), accounts
             ),
             first_seen=firsts,
             since=to_micros(since),
@@ -284,14 +275,14 @@ class Warehouse:
 
     def watching(self, *, as_of: datetime, orphans: bool = False) -> Watching:
         """What has just arrived, as of an instant; `orphans`: whether rows without an account were ever seen."""
-        self._keep_for(as_of)
+        self._kept.keep_for(as_of)
         return Watching(
             self._source,
             self._relations,
             self._calendar,
             self._lead,
             self._definitions.moments,
-            self._current_members,
+            self._kept.members,
             orphans=orphans,
             converts=self._definitions.customers.converts,
         )
@@ -324,8 +315,8 @@ class Warehouse:
         if self._rollup is None or as_of is None:
             return Verified(days=0, leads=0, differences=())
         looked, differences = self._rollup.verify_days(plans, days, chance)
-        self._keep_for(as_of)
-        every = self._current_members().lead_ids(plans[0].lead)
+        self._kept.keep_for(as_of)
+        every = self._kept.members().lead_ids(plans[0].lead)
         chosen = sorted(chance.sample(every, min(leads, MOST_NAMED, len(every))))
         if chosen and self._rollup.reaches(plans[0], [as_of]):
             kept = self.measures(plans[0], [as_of], chosen)
@@ -337,111 +328,6 @@ class Warehouse:
             differences += _differing(kept, rows, [item.name for item in plans[0].items])
         return Verified(days=looked, leads=len(chosen), differences=differences)
 
-    # --- what is kept for one instant ---
-
-    def _forget(self) -> None:
-        self._surveys.clear()
-        self._members = self._few = None
-        self._users_once = False
-        self._subscriptions = self._allowance_rows = self._deals = None
-
-    def _keep_for(self, as_of: datetime) -> None:
-        if as_of != self._kept_at:
-            self._forget()
-            self._kept_at = as_of
-
-    def _current_members(self) -> Members:
-        if self._members is None:
-            icp = self._definitions.icp
-            self._members = Members(
-                self._source,
-                self._relations,
-                own_free_mail=icp.free_mail_domains,
-                until=self._kept_at or datetime.max.replace(tzinfo=UTC),
-                seen=self._seen,
-            )
-        return self._members
-
-    def _members_of(self, lead_ids: Sequence[str]) -> Members:
-        """Members with the users of these leads at least: of few leads, no others are read."""
-        members = self._current_members()
-        if self._lead is Level.USER or len(lead_ids) > MOST_ASKED:
-            return members
-        asked = frozenset(lead_ids)
-        if self._few is None or self._few[0] != asked:
-            accounts = members.accounts_of(self._lead)
-            theirs = accounts.loc[among(accounts["lead_id"], asked), "account_id"].tolist()
-            self._few = asked, members
-            if len(theirs) <= MOST_ASKED:
-                self._few = asked, members.among(theirs, once=self._users_once)
-        return self._few[1]
-
-    def _seen(self) -> Seen:
-        """The users that events name, for a source without a users relation."""
-        usable, until = self._usable(Happening.EVENTS), self._kept_at or datetime.max.replace(tzinfo=UTC)
-        rows = usable.select({}, start=None, end=until).subquery()
-        pair = (rows.c.user_id, rows.c.account_id)
-        select = (
-            sa.select(*pair, sa.func.min(rows.c.at_micros).label("at_micros"))
-            .where(rows.c.user_id.is_not(None))
-            .group_by(*pair)
-        )
-        frame = self._source.fetch(select, usable.relation.file.path)
-        return Seen.of(frame.astype({"user_id": "str", "account_id": "str"}))
-
-    def _usable(
-        self,
-        happening: Happening,
-        accounts: Sequence[str] | None = None,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> Usable:
-        """The rows of [start, end) that count; whole days are looked at, since ids are compared within a day."""
-        relation, users = self._relations.needed(happening.value), self._relations.get("users")
-        surveyor = self._surveyor(happening, start=start, end=end)
-        bounds = (happening, surveyor.start, end)
-        if bounds not in self._surveys:
-            self._forget_surveys(happening)
-            self._surveys[bounds] = surveyor.survey()
-        return Usable(relation, happening, users, self._surveys[bounds], accounts)
-
-    def _repeats(self, happening: Happening, *, start: datetime | None, end: datetime | None) -> int:
-        """How many rows of [start, end) repeat an id."""
-        surveyor = self._surveyor(happening, start=start, end=end)
-        known = self._surveys.get((happening, surveyor.start, end))
-        if known is not None:
-            return known.repeats
-        self._forget_surveys(happening)
-        return surveyor.repeats()
-
-    def _forget_surveys(self, happening: Happening) -> None:
-        """The tables of a survey bear the relation's name: the next one replaces those of an older one."""
-        self._surveys = {known: found for known, found in self._surveys.items() if known[0] is not happening}
-
-    def _surveyor(self, happening: Happening, *, start: datetime | None, end: datetime | None) -> Surveyor:
-        relation = self._relations.needed(happening.value)
-        first = None if start is None else self._calendar.start_of(self._calendar.day_of(start))
-        return Surveyor(self._source, relation, happening, self._calendar, first, end)
-
-    def _subscription_rows(self) -> pd.DataFrame:
-        if self._subscriptions is None:
-            self._subscriptions = known.subscriptions(self._source, self._relations)
-        return self._subscriptions
-
-    def _allowances(self) -> pd.DataFrame:
-        if self._allowance_rows is None:
-            self._allowance_rows = own.allowances(self._source, self._relations)
-        return self._allowance_rows
-
-    def _facts(self, as_of: datetime, level: Level) -> pd.DataFrame:
-        """What is known of the accounts, users or companies at an instant; index: their ids."""
-        members, converts = self._current_members(), self._definitions.customers.converts
-        if self._deals is None:
-            self._deals = known.open_deals(self._source, self._relations)
-        facts = known.account_facts(members, self._subscription_rows(), self._deals, converts, as_of)
-        return known.by_lead(members, facts, level)
-
     def _measured(
         self,
         plan: Plan,
@@ -450,8 +336,8 @@ class Warehouse:
         lead_ids: Sequence[str] | None,
         members: Members | None = None,
     ) -> pd.DataFrame:
-        self._keep_for(until)
-        members = members or self._current_members()
+        self._kept.keep_for(until)
+        members = members or self._kept.members()
         wanted = members.lead_ids(plan.lead) if lead_ids is None else list(lead_ids)
         reader = PlanReader(
             source=self._source,
@@ -462,9 +348,9 @@ class Warehouse:
             instants=instants,
             lead_ids=None if lead_ids is None or len(wanted) > MOST_NAMED else wanted,
             wanted=None if lead_ids is None else wanted,
-            usable=self._usable,
-            facts=self._facts,
-            allowances=self._allowances,
+            usable=self._kept.usable,
+            facts=self._kept.facts,
+            allowances=self._kept.allowances,
             rollup=self._rollup if self._rollup is not None and self._rollup.reaches(plan, instants) else None,
         )
         return plan.finish(reader.read(), lead_ids=wanted, instants=instants, calendar=self._calendar)

@@ -20,7 +20,7 @@ from pql.domain.patterns.first import First
 from pql.domain.patterns.times import Times
 from pql.domain.plan import Plan, PlanItem
 from pql.warehouse import members
-from pql.warehouse.warehouse import MOST_ASKED
+from pql.warehouse.kept import MOST_ASKED
 from tests.integration.warehouse.conftest import Database, database_on
 from tests.integration.warehouse.test_cleaning import LONG_AGO, MONTH, NOON, account, event
 from tests.sources import ENGINES, Row

@@ -28,6 +28,7 @@ from pql.errors import SourceMismatch
 from pql.warehouse import open_warehouse
 from pql.warehouse.engines import ENGINES, Described, Kind, engine_for
 from pql.warehouse.engines.base import WHITE_SPACE
+from pql.warehouse.kept import Kept
 from pql.warehouse.relations import Relations
 from pql.warehouse.rollup.columns import Layout, columns_of
 from pql.warehouse.rollup.rolling import Batch
@@ -129,6 +130,7 @@ def _asked(engine: str, measure: Measure, *, doubled: bool = False) -> list[str]
     # A zone whose clock does not change: the changes of others would be most of the text.
     warehouse = open_warehouse(project_over("duckdb:///:memory:", _texts(), folder=Path(), time_zone="Asia/Kolkata"))
     warehouse._source, warehouse._relations = source, Relations(source)
+    warehouse._kept = Kept(source, warehouse._relations, warehouse._definitions, warehouse._calendar)
     with suppress(ValueError):  # what is found is nothing, and nothing can be made of it
         warehouse.measures(Plan(lead=warehouse._lead, items=(PlanItem(name="m", measure=measure),)), AS_OF)
     return list(dict.fromkeys(source.statements))
