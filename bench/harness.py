@@ -23,7 +23,7 @@ class Measured:
 
     Args:
         seconds: What was measured inside, without the start of the process.
-        wall: From its start to its end.
+        wall: From its start to its end, without what it did beside (see `bench.steps`).
         megabytes: Its peak memory.
         result: What else it told.
     """
@@ -51,14 +51,18 @@ def python(command: Sequence[str]) -> Measured:
     """
     wall, megabytes, printed = timed(command)
     told = json.loads(printed.strip().rpartition("\n")[2])
-    return Measured(seconds=told.pop("seconds"), wall=wall, megabytes=megabytes, result=told)
+    beside = told.pop("beside", 0.0)
+    return Measured(seconds=told.pop("seconds"), wall=wall - beside, megabytes=megabytes, result=told)
 
 
 def timed(command: Sequence[str]) -> tuple[float, float, str]:
     """Run a process to its end: seconds, peak megabytes, and what it printed."""
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    printed = process.stdout.read() if process.stdout else ""
+    printed = ""
+    if process.stdout:
+        with process.stdout as output:
+            printed = output.read()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)

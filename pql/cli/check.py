@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pql.cli.common import HERE, AsJson, ProjectFolder, environment, note, print_json, say
+from pql.cli.common import HERE, AsJson, ProjectFolder, environment, loading, note, print_json, say
 
 
 def check(
@@ -13,7 +13,8 @@ def check(
     source: Annotated[bool, typer.Option(help="Also ask the usage database about the SQL.")] = True,
 ) -> None:
     """Print every problem in the project's files, one a line; exit 1 if there is any."""
-    from pql.app import check_project
+    with loading():
+        from pql.app import check_project
 
     problems = check_project(project, environment(project), source=source)
     if as_json:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pql.cli.common import HERE, AsJson, ProjectFolder, environment, note, print_json, print_table
+from pql.cli.common import HERE, AsJson, ProjectFolder, environment, loading, note, print_json, print_table
 
 
 def doctor(
@@ -13,7 +13,8 @@ def doctor(
     send: Annotated[bool, typer.Option("--send", help="Also send one test message a channel.")] = False,
 ) -> None:
     """Test connections, permissions, addresses and templates; exit 1 if anything fails. Sends nothing."""
-    from pql.app import diagnose
+    with loading():
+        from pql.app import diagnose
 
     found = diagnose(project, environment(project), send=send)
     if as_json:

@@ -1,11 +1,12 @@
 """`pql migrate`: bring the state database to this program's shape."""
 
-from pql.cli.common import HERE, ProjectFolder, environment, say
+from pql.cli.common import HERE, ProjectFolder, environment, loading, say
 
 
 def migrate(project: ProjectFolder = HERE) -> None:
     """Bring the state database to the shape that this version expects."""
-    from pql.app import migrate_state
+    with loading():
+        from pql.app import migrate_state
 
     steps = migrate_state(project, environment(project))
     for step in steps:

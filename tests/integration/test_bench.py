@@ -10,7 +10,7 @@ import pytest
 from bench import state
 from bench.compare import NumbersDiffer, same
 from bench.frames import made, widened
-from bench.harness import Row, Spread
+from bench.harness import Row, Spread, step
 from bench.projects import project_over
 from bench.rivals.frames import Frames, Plain
 from bench.rivals.raw import VARIANTS, Raw
@@ -96,3 +96,22 @@ def test_the_states_benchmark_runs_the_main_job_on_its_frames(tmp_path: Path) ->
     assert first.written == 300
     assert first.decisions > 0
     assert 3 <= few.written < most.written < 300
+
+
+def test_each_step_is_a_process_with_what_its_contender_needs(tmp_path: Path) -> None:
+    world, file = World(events=5_000, accounts=50, users=200, days=10), str(tmp_path / "world.duckdb")
+    as_of = world.end_of(0).isoformat()
+    assert step("world", parameters=world.as_json(), file=file).result["events"] > 4_000
+    project = {"folder": str(tmp_path), "url": f"duckdb:///{file}"}
+    outs = {name: str(tmp_path / f"{name}.parquet") for name in ("pql", "levels", "pandas")}
+    measured = [
+        step("increment", project=project, as_of=as_of, out=outs["pql"]),
+        step("scan", file=file, folder=str(tmp_path)),
+        step("pandas_plain", file=file, folder=str(tmp_path), as_of=as_of, out=outs["pandas"]),
+    ]
+    assert all(0 < one.seconds < one.wall and one.megabytes > 1 for one in measured)
+    step("raw_state", file=file, folder=str(tmp_path))
+    step("raw_query", file=file, folder=str(tmp_path), as_of=as_of, variant="levels", out=outs["levels"])
+    for rival in ("levels", "pandas"):
+        told = step("compare", ours=outs["pql"], theirs=outs[rival], what=rival).result
+        assert told["compared"] == world.accounts * len(TWELVE)
