@@ -82,7 +82,9 @@ def advance(
     """
     now = float(to_micros(as_of))
     gone = state.index[~among(state.index, scores.index)]
-    index = scores.index.append(gone).rename("lead_id")
+    # All others had no state, and have none now.
+    some = _standing(scores, rule, tiers)[1] | among(scores.index, state.index)
+    index = scores.index[some].append(gone).rename("lead_id")
     old = _complete(state, index)
     eligible, above, below = _standing(scores.reindex(index), rule, tiers)
     above_since = np.where(above, _since(old["above_since"], now), np.nan)
