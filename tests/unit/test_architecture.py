@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "testing": {"errors", "domain", "config", "warehouse", "store", "notify", "jobs", "app"},
     "cli": {"errors", "domain", "config", "demo", "jobs", "app"},
 }
-DOMAIN_MAY_IMPORT = {"holidays", "numpy", "pandas", "pql"}  # holidays: docs/decisions/103
+DOMAIN_MAY_IMPORT = {"holidays", "numpy", "pandas", "pql", "pyarrow"}  # docs/decisions/103 and 146
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic"}
 
 
