@@ -102,6 +102,18 @@ def test_rows_that_are_gone_from_a_day_no_longer_count(either: Scene) -> None:
     either.assert_right(NOON, NOON - 4 * DAY)
 
 
+def test_a_value_that_is_gone_from_its_last_day_counts_by_the_day_before(either: Scene) -> None:
+    both = [event(NOON - back * DAY, "a3", "u3") for back in (13, 2)]
+    once = event(NOON - 2 * DAY, "a3", "u4")
+    kept = [*a_month(), both[0], event(NOON - 2 * DAY, "a3", "u5")]
+    either.fill([*kept, both[1], once])
+    either.refresh()
+    either.assert_right(NOON)
+    either.fill(kept)
+    assert list(either.refresh().rolled) == [either.day(NOON - 2 * DAY)]
+    either.assert_right(NOON)
+
+
 def test_rows_that_are_older_than_late_are_told_of_and_do_not_count_until_a_rebuild(scene: Scene) -> None:
     rows = a_month()
     scene.fill(rows)
