@@ -141,4 +141,5 @@ def rollup_size(project: Project) -> dict[str, object]:
             "SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE NOT temporary"
         ).fetchall()
     rows = {f"{schema}.{name}": int(size) for schema, name, size in tables}
-    return {"rows": rows, "bytes": file.stat().st_size}
+    log = file.with_name(f"{file.name}.wal")
+    return {"rows": rows, "bytes": file.stat().st_size + (log.stat().st_size if log.exists() else 0)}
