@@ -1,5 +1,6 @@
 """Run the step that is named."""
 
+import atexit
 import gc
 import importlib
 import json
@@ -25,7 +26,9 @@ def main() -> None:
     # As `pql` does: what modules make is not looked through for cycles.
     gc.disable()
     importlib.import_module(f"bench.steps.{module}")
+    gc.freeze()
     gc.enable()
+    atexit.register(gc.unfreeze)
     told = STEPS[name](**json.loads(arguments))
     print(json.dumps({**(told or {}), "seconds": watch.seconds, "beside": beside.seconds}, default=str))
 

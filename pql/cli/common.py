@@ -1,5 +1,6 @@
 """What the commands share: the project's folder, JSON output, tables. Imports stay light, so that --help is quick."""
 
+import atexit
 import gc
 import json
 import os
@@ -59,7 +60,9 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
+        atexit.register(gc.unfreeze)
 
 
 @contextmanager
