@@ -25,7 +25,7 @@ def among(
 ) -> npt.NDArray[np.bool_]:
     """Which of the texts are among those wanted, one truth a text; what is unknown never is.
 
-    `isin` of pandas makes an object of Arrow's of each wanted text, one by one: ten microseconds each.
+    `isin` of pandas makes an object of Arrow's of each wanted text, one by one: four to five microseconds each.
     """
     others = arrow_texts(wanted) if isinstance(wanted, pd.Series | pd.Index) else pa.array([*wanted], type=_TEXT)
     found = pc.is_in(arrow_texts(texts), value_set=others, skip_nulls=True)
