@@ -25,6 +25,11 @@ def project_of(settings: dict[str, Any]) -> Project:
     return project_over(Path(settings["folder"]), settings["url"], **settings.get("more", {}))
 
 
+def _kept(frame: pd.DataFrame, out: str | None) -> dict[str, object]:
+    keep(frame[list(TWELVE)], out)
+    return {"leads": len(frame)}
+
+
 @step
 def refresh(*, project: dict[str, Any], as_of: str, number: int = 12) -> Told:
     """Bring the rollup up to date; the first time it is built."""
@@ -46,8 +51,7 @@ def evaluate(*, project: dict[str, Any], as_of: str, out: str | None = None) -> 
     with watch:
         frame = warehouse.measures(plan(), [at])
         warehouse.close()
-    keep(frame.droplevel("as_of")[list(TWELVE)], out)
-    return {"leads": len(frame)}
+    return _kept(frame.droplevel("as_of"), out)
 
 
 @step
@@ -60,8 +64,7 @@ def increment(*, project: dict[str, Any], as_of: str, out: str | None = None) ->
         warehouse.refresh([plan()], as_of=at)
         frame = warehouse.measures(plan(), [at])
         warehouse.close()
-    keep(frame.droplevel("as_of")[list(TWELVE)], out)
-    return {"leads": len(frame)}
+    return _kept(frame.droplevel("as_of"), out)
 
 
 @step
@@ -86,8 +89,7 @@ def instants(
     sample = [to_micros(at) for at in every[:: number // SAMPLED][:SAMPLED]]
     chosen = frame[frame.index.get_level_values("as_of").isin(sample)]
     names = chosen.index.get_level_values("as_of").astype(str) + " " + chosen.index.get_level_values("lead_id")
-    keep(chosen.set_axis(pd.Index(names, name="lead_id"))[list(TWELVE)], out)
-    return {"leads": len(frame)}
+    return {**_kept(chosen.set_axis(pd.Index(names, name="lead_id")), out), "leads": len(frame)}
 
 
 @step
@@ -109,8 +111,7 @@ def on_spark(
             warehouse.refresh([plan()], as_of=at)
         frame = warehouse.measures(plan(), [at])
         warehouse.close()
-    keep(frame.droplevel("as_of")[list(TWELVE)], out)
-    return {"leads": len(frame)}
+    return _kept(frame.droplevel("as_of"), out)
 
 
 @step

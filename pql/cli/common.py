@@ -1,7 +1,5 @@
 """What the commands share: the project's folder, JSON output, tables. Imports stay light, so that --help is quick."""
 
-import atexit
-import gc
 import json
 import os
 import sys
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from pql.jobs.collecting import loading
 
 if TYPE_CHECKING:
     from pql.app import App
@@ -48,21 +48,6 @@ def environment(folder: Path) -> dict[str, str]:
 
     written = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
     return {**written, **os.environ}
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """For imports: what modules make stays until the end, so Python need not look through it for cycles meanwhile.
-
-    Without that a command starts a tenth later.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-        atexit.register(gc.unfreeze)
 
 
 @contextmanager

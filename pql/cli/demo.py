@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pql.cli.common import environment, note, say
+from pql.jobs.collecting import loading
 
 if TYPE_CHECKING:
     from pql.jobs.reading import Progress
@@ -74,7 +75,8 @@ def replay(directory: Path, until: datetime, progress: "Progress") -> str:
     Returns:
         The id of the best lead; "LEAD" if there is none.
     """
-    from pql.app import open_app
+    with loading():
+        from pql.app import open_app
     from pql.cli.report import show_replay
     from pql.config.settings import DeliverySettings
 

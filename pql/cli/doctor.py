@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pql.cli.common import HERE, AsJson, ProjectFolder, environment, loading, note, print_json, print_table
+from pql.cli.common import HERE, AsJson, ProjectFolder, environment, note, print_json, print_table
+from pql.jobs.collecting import loading
 
 
 def doctor(

@@ -1,6 +1,7 @@
 """`pql migrate`: bring the state database to this program's shape."""
 
-from pql.cli.common import HERE, ProjectFolder, environment, loading, say
+from pql.cli.common import HERE, ProjectFolder, environment, say
+from pql.jobs.collecting import loading
 
 
 def migrate(project: ProjectFolder = HERE) -> None:

@@ -209,8 +209,7 @@ def read(connection: sa.Connection, lead_id: str) -> LeadRecord | None:
 def read_many(connection: sa.Connection, lead_ids: Collection[str]) -> list[LeadRecord]:
     """The leads of these that are there, as the last run left them, sorted."""
     query = sa.select(leads).where(leads.c.gone == sa.false())
-    parts = (query.where(leads.c.lead_id.in_(chunk)) for chunk in chunks(sorted(set(lead_ids)), 2_000))
-    rows = [row for part in parts for row in connection.execute(part)]
+    rows = statements.rows_of_leads(connection, query, leads.c.lead_id, lead_ids)
     numbered = read_layouts(connection, {row.layout for row in rows})
     return sorted((_record(row, numbered) for row in rows), key=lambda record: record.lead_id)
 

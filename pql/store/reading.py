@@ -35,9 +35,7 @@ def occurrences_since(
     names = ("moment", "lead_id", "key", "at", "user_id", "feature")
     query = sa.select(*(occurrences.c[name] for name in names)).where(occurrences.c["at"] >= to_micros(since))
     query = query.where(occurrences.c.moment.in_(sorted(moments)))
-    rows = [
-        row for part in statements.of_leads(query, occurrences.c.lead_id, lead_ids) for row in connection.execute(part)
-    ]
+    rows = statements.rows_of_leads(connection, query, occurrences.c.lead_id, lead_ids)
     return framed(rows, names).astype({"at": "int64"})
 
 
@@ -53,9 +51,7 @@ def last_told(connection: sa.Connection, lead_ids: Collection[str] | None) -> pd
     """When each lead was last told about, by subject and topic."""
     keys = (decisions.c.lead_id, decisions.c.subject, decisions.c.topic)
     query = sa.select(*keys, sa.func.max(decisions.c.last_at)).where(_TOLD).group_by(*keys).order_by(*keys)
-    rows = [
-        row for part in statements.of_leads(query, decisions.c.lead_id, lead_ids) for row in connection.execute(part)
-    ]
+    rows = statements.rows_of_leads(connection, query, decisions.c.lead_id, lead_ids)
     return framed(rows, ["lead_id", "subject", "topic", "at"]).astype({"at": float})
 
 

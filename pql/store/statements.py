@@ -71,6 +71,13 @@ def of_leads(query: sa.Select[Any], column: sa.Column[Any], ids: Collection[str]
     return (query.where(column.in_(chunk)) for chunk in chunks(sorted(set(ids)), 2_000))
 
 
+def rows_of_leads(
+    connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any], ids: Collection[str] | None
+) -> list[sa.Row[*tuple[Any, ...]]]:
+    """The rows of a query of some of the leads; None: of all."""
+    return [row for part in of_leads(query, column, ids) for row in connection.execute(part)]
+
+
 def bare(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
     """A query's rows as the driver gives them: whole numbers for true and false, where the database has no others."""
     with connection.execute(query) as result:

@@ -10,7 +10,7 @@ from pql.domain.timers import TIMER_COLUMNS, TimerStatus
 from pql.store import statements
 from pql.store.records import TimerRecord
 from pql.store.tables import timers
-from pql.store.values import chunks, clean, framed, micros
+from pql.store.values import clean, framed, micros
 
 COLUMNS = ("moment", *TIMER_COLUMNS, "status")
 
@@ -18,8 +18,7 @@ COLUMNS = ("moment", *TIMER_COLUMNS, "status")
 def of_leads(connection: sa.Connection, moments: Collection[str], lead_ids: Collection[str]) -> pd.DataFrame:
     """All timers of these moments and leads, ended ones too."""
     query = _query().where(timers.c.moment.in_(sorted(moments)))
-    parts = (query.where(timers.c.lead_id.in_(chunk)) for chunk in chunks(sorted(set(lead_ids)), 2_000))
-    return _frame([row for part in parts for row in connection.execute(part)])
+    return _frame(statements.rows_of_leads(connection, query, timers.c.lead_id, lead_ids))
 
 
 def waiting(connection: sa.Connection, moments: Collection[str], due_before: int | None) -> pd.DataFrame:
